@@ -1,0 +1,1 @@
+#include "polder/kernels/backend.h"

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "polder/autograd/variable.h"
+#include "polder/core/random.h"
+
+namespace polder::nn {
+
+using autograd::Variable;
+
+/// What a segment of the weights is for; rules and decay treat kinds differently.
+enum class SegmentKind { weight, bias, norm_scale, norm_shift, embedding };
+std::string_view to_string(SegmentKind kind);
+
+/// One pass through a model: how it runs and which random masks it meets.
+/// The same (seed, step) replays the same masks, layer by layer.
+struct Pass {
+  bool training = true;         // batch statistics and dropout; false: running statistics, none
+  bool dropout = true;          // false switches masks off while training
+  bool move_statistics = true;  // running batch-norm statistics move in this pass
+  RandomKey masks{};            // step's key; each masking layer takes the next stream of it
+  Tensor row_ids{};             // int64 [rows]: which rows of the whole batch these are, or none
+  std::uint32_t layers_masked = 0;
+
+  /// Key of the next masking layer in this pass, in forward order.
+  RandomKey next_mask();
+};
+
+/// A trainable leaf with its name inside the module and its kind.
+struct Parameter {
+  std::string name;
+  SegmentKind kind = SegmentKind::weight;
+  Variable variable;
+};
+
+/// A tensor that is state but not trained (running statistics).
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+
+/// A differentiable function with weights: layers, blocks, models.
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  virtual Variable forward(const Variable& x, Pass& pass) = 0;
+
+  /// Own and nested parameters and buffers, in registration order, names joined by dots.
+  std::vector<Parameter> parameters() const;
+  std::vector<NamedTensor> buffers() const;
+
+ protected:
+  Variable add_parameter(std::string name, SegmentKind kind, Tensor initial);
+  Tensor add_buffer(std::string name, Tensor initial);
+  template <class M>
+  std::shared_ptr<M> add_module(std::string name, std::shared_ptr<M> module) {
+    children_.emplace_back(std::move(name), module);
+    return module;
+  }
+
+ private:
+  std::vector<Parameter> parameters_;
+  std::vector<NamedTensor> buffers_;
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
+};
+
+using ModulePtr = std::shared_ptr<Module>;
+
+}  // namespace polder::nn

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "polder/nn/module.h"
+#include "polder/optim/objective.h"
+
+namespace polder::optim {
+
+/// Per-sample losses [n] from a model's outputs and a batch's targets.
+using LossFunction =
+    std::function<autograd::Variable(const autograd::Variable& outputs, const Tensor& targets)>;
+
+/// Cross-entropy with label smoothing, and mean squared error, as loss functions.
+LossFunction cross_entropy_loss(double smoothing = 0.0);
+LossFunction mean_squared_error_loss();
+
+/// The training problem of a model: mean of a per-sample loss over batches.
+class ModelObjective : public Objective {
+ public:
+  /// The model and the arena must outlive the objective. `seed` keys the random masks.
+  ModelObjective(nn::Module& model, nn::ParameterArena& arena, LossFunction loss,
+                 std::uint64_t seed);
+
+  /// Where validation batches come from (for rules that need them).
+  void set_validation(std::function<Batch()> source) { validation_ = std::move(source); }
+  Batch validation_batch() override;
+
+  /// Model outputs in evaluation mode at the active weights: running statistics, no masks.
+  Tensor evaluate(const Tensor& inputs);
+
+ protected:
+  Tensor add_gradient(const Batch& rows, double weight, PassPlan plan, Tensor& g) override;
+  Tensor per_sample_losses(const Batch& rows, PassPlan plan) override;
+  void add_hessian_product(const Batch& rows, double weight, PassPlan plan, const Tensor& v,
+                           Tensor& out) override;
+
+ private:
+  autograd::Variable losses_of(const Batch& rows, PassPlan plan);
+
+  nn::Module& model_;
+  LossFunction loss_;
+  std::uint64_t seed_;
+  std::function<Batch()> validation_;
+};
+
+}  // namespace polder::optim

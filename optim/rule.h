@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "polder/core/batch.h"
+#include "polder/core/state.h"
+#include "polder/optim/excursion.h"
+#include "polder/optim/objective.h"
+
+namespace polder::optim {
+
+class BaseOptimizer;
+
+/// What one wants to look at after a step. Tensors are 0-d float64, stay on the device until read,
+/// and are undefined where the rule has no such thing.
+struct StepReport {
+  Tensor loss;            // clean loss L_B(w)
+  Tensor perturbed_loss;  // L_B(w + epsilon)
+  Tensor gradient_norm;   // norm the ascent divided by: ||T g||
+  Tensor radius;          // rho, 0-d or one per segment
+  bool perturbed = false;
+};
+
+/// A SAM variant answers one question: which gradient should the base optimizer see?
+///
+/// `gradient` writes G into g. It never writes to the base optimizer's state, never leaves w moved,
+/// and allocates nothing in steady state. g is flat, in the arena's layout.
+class Rule {
+ public:
+  virtual ~Rule() = default;
+  virtual StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) = 0;
+  /// Called after the base optimizer moved w with (the clipped) g. Most rules do nothing here.
+  virtual void after_update(Objective& objective, const Batch& batch, const BaseOptimizer& base,
+                            const Tensor& g);
+  /// Everything to remember between steps.
+  virtual void visit_state(StateVisitor& visitor);
+};
+
+/// A rule with a radius rho whose G depends on rho only through epsilon = rho u, with
+/// dG / d rho = A H(w + epsilon) u summed over its looks; `lets` can learn its radius.
+class RadiusRule : public Rule {
+ public:
+  /// Throws Error when rho is negative or not finite.
+  explicit RadiusRule(double rho);
+
+  const Tensor& radius() const { return rho_; }
+  /// 0-d float64, or [segments] for one radius per segment. Shares memory: whoever holds the tensor
+  /// steers the rule.
+  void set_radius(Tensor rho);
+  /// x <- A x. The identity unless the rule mixes gradients.
+  virtual void map_tangent(Tensor& x) const;
+
+ private:
+  Tensor rho_;
+};
+
+}  // namespace polder::optim
