@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Sets up, builds and passes every test: the layout of the sources, the whole suite, the fast suite
+# again under the address and undefined-behaviour sanitizers, clang-tidy, the fuzz targets.
+#   scripts/test.sh [--quick]     --quick: only the suite
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+quick=${1:-}
+section() { printf '\n== %s (after %s s)\n' "$1" "$SECONDS"; }
+
+section "dependencies"
+scripts/install_dependencies.sh test
+
+if [ "$quick" != "--quick" ]; then
+  section "format"
+  scripts/check_format.sh
+  section "sanitizer build"
+  scripts/build.sh cpu-debug
+  section "tests under the sanitizers"
+  ctest --preset cpu-debug --output-on-failure --no-tests=error -j 2 -L fast
+fi
+
+section "build"
+scripts/build.sh cpu
+if [ "$quick" != "--quick" ]; then
+  section "clang-tidy"
+  scripts/check_tidy.sh
+  section "fuzz"
+  scripts/fuzz.sh 60
+fi
+section "tests"
+ctest --preset cpu --output-on-failure --no-tests=error -j 2
