@@ -1,8 +1,9 @@
-"""Compiles and runs every C++ snippet of the README and the docs, and checks shell lines' programs.
+"""Compiles and runs every C++ snippet of the README and the docs.
 
-A snippet is a fenced block that opens with ```cpp. A block that contains `int main` is a program; it is
-compiled against this build and run. A block that opens with ```cpp fragment is put into a function body
-after the includes of the page's first program. A page with snippets and none compiled is a failure.
+A snippet is a fenced block:
+  ```cpp                  a program (it contains `int main`): compiled against this build and run
+  ```cpp fragment         statements: compiled in a function body after the page's includes
+  ```cpp from FILE        an excerpt: its lines must stand in FILE, in one piece
 """
 
 import pathlib
@@ -12,7 +13,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[2]
-BLOCK = re.compile(r"^```cpp( fragment)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```cpp(?: (fragment|from \S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROOMS = ["lets", "optim", "nn", "autograd", "kernels", "data", "core"]
 
 
@@ -22,13 +23,12 @@ def program(text: str, page_includes: str) -> str:
     return f"{page_includes}\n[[maybe_unused]] static void snippet() {{\n{text}\n}}\nint main() {{}}\n"
 
 
-def snippets(page: pathlib.Path):
-    includes = ""
-    for number, match in enumerate(BLOCK.finditer(page.read_text())):
-        text = match.group(2)
-        if "int main" in text:
-            includes = "\n".join(re.findall(r"^#include.*$", text, re.MULTILINE))
-        yield f"{page.relative_to(ROOT)} block {number + 1}", program(text, includes)
+def excerpt_problem(text: str, file: pathlib.Path) -> str:
+    """Empty when the excerpt stands in the file, white space aside."""
+    if not file.exists():
+        return f"{file} does not exist"
+    squeezed = " ".join(text.split())
+    return "" if squeezed in " ".join(file.read_text().split()) else f"not in {file}:\n{text}"
 
 
 def compile_and_run(source: str, build: pathlib.Path, compiler: str) -> str:
@@ -49,18 +49,33 @@ def compile_and_run(source: str, build: pathlib.Path, compiler: str) -> str:
     return ""
 
 
-def main() -> int:
-    build, compiler = pathlib.Path(sys.argv[1]), sys.argv[2]
+def check_page(page: pathlib.Path, build: pathlib.Path, compiler: str):
+    """Yields (name, problem) for each snippet of a page."""
+    includes = ""
+    for number, match in enumerate(BLOCK.finditer(page.read_text())):
+        kind, text = match.groups()
+        name = f"{page.relative_to(ROOT)} block {number + 1}"
+        if kind and kind.startswith("from "):
+            yield name, excerpt_problem(text, ROOT / kind.removeprefix("from "))
+            continue
+        if "int main" in text:
+            includes = "\n".join(re.findall(r"^#include.*$", text, re.MULTILINE))
+        yield name, compile_and_run(program(text, includes), build, compiler)
+
+
+def check_the_checker(build: pathlib.Path, compiler: str) -> None:
     assert compile_and_run("int main() { return 3; }", build, compiler), "a failing program passed"
     assert compile_and_run("int main() { nonsense; }", build, compiler), "a wrong program passed"
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    failures, count = 0, 0
-    for page in pages:
-        if not page.exists():
-            continue
-        for name, source in snippets(page):
+    assert excerpt_problem("no such line", ROOT / "README.md"), "a made-up excerpt passed"
+
+
+def main() -> int:
+    build, compiler = pathlib.Path(sys.argv[1]), sys.argv[2]
+    check_the_checker(build, compiler)
+    count = failures = 0
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for name, problem in check_page(page, build, compiler):
             count += 1
-            problem = compile_and_run(source, build, compiler)
             failures += bool(problem)
             print(f"{'FAILED' if problem else 'ok    '} {name}\n{problem}".rstrip())
     print(f"{count} snippets, {failures} failed")
