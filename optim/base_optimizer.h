@@ -18,10 +18,12 @@ class BaseOptimizer {
   /// w <- w - rate Update(g) at home, decay included. Advances the step count.
   virtual void step(const Tensor& g) = 0;
   /// q <- D q, D = d Update / d G at the step just made, G the gradient it saw.
-  /// Used to differentiate through the step; linear in q.
+  /// Used to differentiate through the step; linear in q. D is diagonal, so it is its own adjoint.
   virtual void apply_derivative(const Tensor& g, Tensor& q) const = 0;
   /// False where the value of D says little (the first step of Adam: J has near-jumps there).
   virtual bool derivative_is_reliable() const { return true; }
+  /// False when apply_derivative leaves terms out (trust ratios).
+  virtual bool derivative_is_exact() const { return true; }
   virtual void visit_state(StateVisitor& visitor) = 0;
 
   /// Learning rate eta: 0-d float64 on the device. Throws Error when negative or not finite.

@@ -17,6 +17,7 @@ struct PassOptions {
   double weight = 1.0;      // factor on the loss gradient
   bool accumulate = false;  // add to g instead of overwriting it
   bool upper = false;       // a look from outside training: no masks, running statistics untouched
+  bool move_statistics = true;  // false: running statistics stay, whatever the policy; masks replay
 };
 
 /// Work done so far: gradient evaluations (one forward + backward over a whole mini-batch) in
@@ -76,7 +77,22 @@ class Objective {
 
   void set_micro_batch(std::int64_t rows) { micro_batch_ = rows; }
   void set_batch_norm_update(BatchNormUpdate policy) { batch_norm_update_ = policy; }
+  BatchNormUpdate batch_norm_update() const { return batch_norm_update_; }
   const WorkCount& work() const { return work_; }
+
+  /// What passes leave behind in the objective itself: whoever looks around between two steps puts
+  /// it back afterwards.
+  struct Progress {
+    WorkCount work;
+    std::int64_t step = 0;
+    bool statistics_moved = false;
+  };
+  Progress progress() const { return {work_, step_, statistics_moved_}; }
+  void set_progress(const Progress& progress) {
+    work_ = progress.work;
+    step_ = progress.step;
+    statistics_moved_ = progress.statistics_moved;
+  }
 
   /// One observer at a time, or null. Not owned.
   void set_observer(ExcursionObserver* observer) { observer_ = observer; }

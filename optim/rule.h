@@ -6,6 +6,7 @@
 
 #include "polder/core/batch.h"
 #include "polder/core/state.h"
+#include "polder/optim/clipping.h"
 #include "polder/optim/excursion.h"
 #include "polder/optim/objective.h"
 
@@ -31,9 +32,9 @@ class Rule {
  public:
   virtual ~Rule() = default;
   virtual StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) = 0;
-  /// Called after the base optimizer moved w with (the clipped) g. Most rules do nothing here.
+  /// Called after the base optimizer moved w with g, the clipped G. Most rules do nothing here.
   virtual void after_update(Objective& objective, const Batch& batch, const BaseOptimizer& base,
-                            const Tensor& g);
+                            const Tensor& g, const Clipping& clipping);
   /// Everything to remember between steps.
   virtual void visit_state(StateVisitor& visitor);
 };
@@ -49,8 +50,10 @@ class RadiusRule : public Rule {
   /// 0-d float64, or [segments] for one radius per segment. Shares memory: whoever holds the tensor
   /// steers the rule.
   void set_radius(Tensor rho);
-  /// x <- A x. The identity unless the rule mixes gradients.
+  /// x <- A x, and x <- A^T x. The identity unless the rule mixes gradients; a rule that overrides
+  /// one overrides both.
   virtual void map_tangent(Tensor& x) const;
+  virtual void map_adjoint(Tensor& x) const;
 
  private:
   Tensor rho_;
