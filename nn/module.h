@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,23 +54,35 @@ class Module {
 
   virtual Variable forward(const Variable& x, Pass& pass) = 0;
 
-  /// Own and nested parameters and buffers, in registration order, names joined by dots.
+  /// Own, then nested parameters and buffers, in registration order, names joined by dots. A module
+  /// reached on two ways is listed once, under the first.
   std::vector<Parameter> parameters() const;
   std::vector<NamedTensor> buffers() const;
 
  protected:
+  /// Each throws Error when the name is empty, holds a dot or is taken in this module.
   Variable add_parameter(std::string name, SegmentKind kind, Tensor initial);
   Tensor add_buffer(std::string name, Tensor initial);
   template <class M>
   std::shared_ptr<M> add_module(std::string name, std::shared_ptr<M> module) {
-    children_.emplace_back(std::move(name), module);
+    add_child(std::move(name), module);
     return module;
   }
 
  private:
+  friend class ParameterArena;
+
+  void add_child(std::string name, std::shared_ptr<Module> module);
+  void require_free(const std::string& name) const;
+  template <class F>
+  void visit(const F& f) const;
+  void claim(const std::shared_ptr<const void>& arena);
+
   std::vector<Parameter> parameters_;
   std::vector<NamedTensor> buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
+  mutable std::weak_ptr<const void>
+      arena_;  // alive while a ParameterArena holds this module's weights
 };
 
 using ModulePtr = std::shared_ptr<Module>;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "polder/kernels/backend.h"
@@ -30,11 +32,14 @@ inline constexpr std::int64_t kSegmentAlignment = 16;
 class ParameterArena {
  public:
   /// Moves the parameters of `module` into flat storage and points its variables there.
-  /// The module must outlive the arena; its variables are switched with the active buffer.
-  /// Throws Error when the module has no parameters or mixes element types or devices.
-  explicit ParameterArena(const Module& module);
-  /// An arena without a model, for objectives that are plain formulas.
-  ParameterArena(const std::vector<std::pair<std::string, Tensor>>& weights);
+  /// The module's variables are switched with the active buffer. One arena at a time per module,
+  /// nested ones included. Throws Error when a part of the module already lives in an arena, when
+  /// it has no parameters, or when they mix element types or devices.
+  explicit ParameterArena(Module& module);
+  /// An arena without a model, for objectives that are plain formulas: named initial values.
+  explicit ParameterArena(const std::vector<std::pair<std::string, Tensor>>& weights);
+  ParameterArena(const ParameterArena&) = delete;
+  ParameterArena& operator=(const ParameterArena&) = delete;
 
   const std::vector<Segment>& segments() const { return segments_; }
   /// The segment table as the flat kernels read it; weights, norm scales and embeddings adaptive.
@@ -71,6 +76,7 @@ class ParameterArena {
   std::int64_t weight_count_ = 0;
   Tensor home_, twin_;
   bool at_twin_ = false;
+  std::shared_ptr<const void> claim_ = std::make_shared<char>();  // tells modules we are alive
 };
 
 }  // namespace polder::nn
