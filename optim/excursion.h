@@ -9,7 +9,7 @@ namespace polder::optim {
 /// (asam). A zero gradient gives epsilon = 0. Scalars stay on the device. Source: arXiv 2010.01412
 /// (T = 1), arXiv 2102.11600 (T = |w| + xi).
 struct Ascent {
-  Tensor gradient;  // g, flat; not copied
+  Tensor gradient;  // g, flat; shares memory with the tensor measured
   Tensor rho;       // 0-d float64, or [segments]: one radius per segment
   kernels::Metric metric;
   Tensor squared_norm;  // ||T g||^2, 0-d float64
@@ -35,7 +35,8 @@ class Excursion {
   /// `share` is the part of the rule's G that this look makes up (|S_j| / |B| for a shard).
   Tensor gradient(const Batch& rows, Tensor& g, double share = 1.0);
 
-  /// Moves on to w + scale u with another scale, from w (not from here).
+  /// Moves on to w + scale T T g with another scale, from w (not from here). g is read again: valid
+  /// until something overwrites the ascent's gradient.
   void shift(const Tensor& scale);
 
   Objective& objective() { return objective_; }

@@ -43,8 +43,8 @@ class Rule {
 /// dG / d rho = A H(w + epsilon) u summed over its looks; `lets` can learn its radius.
 class RadiusRule : public Rule {
  public:
-  /// Throws Error when rho is negative or not finite.
-  explicit RadiusRule(double rho);
+  /// rho will live on `device`. Throws Error when it is negative or not finite.
+  explicit RadiusRule(double rho, Device device = kCpu);
 
   const Tensor& radius() const { return rho_; }
   /// 0-d float64, or [segments] for one radius per segment. Shares memory: whoever holds the tensor
@@ -54,6 +54,7 @@ class RadiusRule : public Rule {
   /// one overrides both.
   virtual void map_tangent(Tensor& x) const;
   virtual void map_adjoint(Tensor& x) const;
+  void visit_state(StateVisitor& visitor) override;
 
  private:
   Tensor rho_;

@@ -12,7 +12,7 @@ namespace polder::optim {
 /// rho: 0.05 (the paper's CIFAR-10 value). 2 gradient evaluations a step, no state.
 class Sam final : public RadiusRule {
  public:
-  explicit Sam(double rho = 0.05) : RadiusRule(rho) {}
+  explicit Sam(double rho = 0.05, Device device = kCpu) : RadiusRule(rho, device) {}
   StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) override;
 };
 
