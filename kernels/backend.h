@@ -241,10 +241,15 @@ class Backend {
   /// w <- w - rate (lambda w + m^ / (sqrt(v^) + epsilon)). 28 bytes per float32 weight.
   virtual void adam_update(const AdamCoefficients& coefficients, const Tensor& rate,
                            const Tensor& g, Tensor& w, Tensor& m, Tensor& v) = 0;
-  /// q_i <- D_i q_i, D = d Update / d G of adam_update just after step k (m and v are the new
-  /// moments, G the gradient that step saw). Source: differentiation of the update.
-  virtual void adam_derivative(const AdamCoefficients& coefficients, const Tensor& g,
-                               const Tensor& w, const Tensor& m, const Tensor& v, Tensor& q) = 0;
+  /// q_i <- D_i q_i, D = d Update / d G of adam_update just after step k: m and v are the new
+  /// moments, g the gradient that step was given, rate its rate, w the weights it left behind. With
+  /// coupled decay D is taken at G = g + lambda w_before, and w_before = w + rate Update needs no
+  /// copy because m and v give Update; otherwise w and rate are not read.
+  ///   D = [(1-b1)/(1-b1^k) - m^ (1-b2) G / ((1-b2^k) sqrt(v^) (sqrt(v^)+e))] / (sqrt(v^)+e),
+  /// without the second term where v^ = 0, and e / (|G|+e)^2 at k = 1, where the terms cancel.
+  virtual void adam_derivative(const AdamCoefficients& coefficients, const Tensor& rate,
+                               const Tensor& g, const Tensor& w, const Tensor& m, const Tensor& v,
+                               Tensor& q) = 0;
   /// x <- x min(1, limit / (sqrt(squared_norm) + c)), the limit a host constant.
   virtual void clip(double limit, const Tensor& squared_norm, Tensor& x) = 0;
 };

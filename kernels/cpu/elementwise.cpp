@@ -1,0 +1,215 @@
+#include <cmath>
+#include <numbers>
+
+#include "polder/kernels/cpu/cpu_backend.h"
+#include "polder/kernels/cpu/dispatch.h"
+#include "polder/kernels/cpu/parallel.h"
+
+namespace polder::kernels::cpu {
+namespace {
+
+/// Calls f with a function object T -> T for the named function.
+template <class T, class F>
+void with_unary(Unary name, F&& f) {
+  const T one = 1;
+  switch (name) {
+    case Unary::neg:
+      return f([](T x) { return -x; });
+    case Unary::abs:
+      return f([](T x) { return std::abs(x); });
+    case Unary::sign:
+      return f([=](T x) { return std::isnan(x) ? x : x > 0 ? one : x < 0 ? -one : T{0}; });
+    case Unary::step:
+      return f([=](T x) { return x > 0 ? one : T{0}; });
+    case Unary::square:
+      return f([](T x) { return x * x; });
+    case Unary::sqrt:
+      return f([](T x) { return std::sqrt(x); });
+    case Unary::rsqrt:
+      return f([=](T x) { return one / std::sqrt(x); });
+    case Unary::reciprocal:
+      return f([=](T x) { return one / x; });
+    case Unary::exp:
+      return f([](T x) { return std::exp(x); });
+    case Unary::log:
+      return f([](T x) { return std::log(x); });
+    case Unary::erf:
+      return f([](T x) { return std::erf(x); });
+    case Unary::tanh:
+      return f([](T x) { return std::tanh(x); });
+    case Unary::sigmoid:
+      return f([=](T x) { return one / (one + std::exp(-x)); });
+    case Unary::relu:
+      // Written so that NaN passes through.
+      return f([](T x) { return x < 0 ? T{0} : x; });
+    case Unary::gelu:
+      // erfc instead of 1 + erf: no cancellation for negative x.
+      return f(
+          [](T x) { return x * std::erfc(-x * static_cast<T>(std::numbers::sqrt2 / 2)) / T{2}; });
+  }
+}
+
+/// Calls f with a function object (x, y, dy) -> f'(x) dy, where y = f(x).
+template <class T, class F>
+void with_unary_backward(Unary name, F&& f) {
+  const T one = 1, two = 2;
+  switch (name) {
+    case Unary::neg:
+      return f([](T, T, T dy) { return -dy; });
+    case Unary::abs:
+      return f([](T x, T, T dy) { return x > 0 ? dy : x < 0 ? -dy : T{0}; });
+    case Unary::sign:
+    case Unary::step:
+      return f([](T, T, T) { return T{0}; });
+    case Unary::square:
+      return f([=](T x, T, T dy) { return two * x * dy; });
+    case Unary::sqrt:
+      return f([=](T, T y, T dy) { return dy / (two * y); });
+    case Unary::rsqrt:
+      return f([=](T, T y, T dy) { return -y * y * y * dy / two; });
+    case Unary::reciprocal:
+      return f([](T, T y, T dy) { return -y * y * dy; });
+    case Unary::exp:
+      return f([](T, T y, T dy) { return y * dy; });
+    case Unary::log:
+      return f([](T x, T, T dy) { return dy / x; });
+    case Unary::erf:
+      return f([=](T x, T, T dy) {
+        return two * std::numbers::inv_sqrtpi_v<T> * std::exp(-x * x) * dy;
+      });
+    case Unary::tanh:
+      return f([=](T, T y, T dy) { return (one - y * y) * dy; });
+    case Unary::sigmoid:
+      return f([=](T, T y, T dy) { return y * (one - y) * dy; });
+    case Unary::relu:
+      return f([](T x, T, T dy) { return x > 0 ? dy : T{0}; });
+    case Unary::gelu:
+      return f([=](T x, T, T dy) {
+        const T root_half = static_cast<T>(std::numbers::sqrt2 / 2);
+        const T cumulative = std::erfc(-x * root_half) / two;
+        const T density = root_half * std::numbers::inv_sqrtpi_v<T> * std::exp(-x * x / two);
+        return (cumulative + x * density) * dy;
+      });
+  }
+}
+
+template <class T, class F>
+void with_binary(Binary name, F&& f) {
+  switch (name) {
+    case Binary::add:
+      return f([](T a, T b) { return a + b; });
+    case Binary::sub:
+      return f([](T a, T b) { return a - b; });
+    case Binary::mul:
+      return f([](T a, T b) { return a * b; });
+    case Binary::div:
+      return f([](T a, T b) { return a / b; });
+  }
+}
+
+/// Cuts the flat range [begin, end) of a [rows, inner] array at row ends: f(row, from, to) with
+/// flat positions from and to.
+template <class F>
+void for_row_pieces(std::int64_t begin, std::int64_t end, std::int64_t inner, F&& f) {
+  for (std::int64_t row = begin / inner; begin < end; ++row) {
+    const std::int64_t stop = std::min(end, (row + 1) * inner);
+    f(row, begin, stop);
+    begin = stop;
+  }
+}
+
+/// y = a op b, b one value per column.
+template <class T, class Op>
+void binary_trailing(Op op, const T* a, const T* b, std::int64_t n, std::int64_t inner, T* y) {
+  parallel_blocks(n, kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+    for_row_pieces(begin, end, inner, [=](std::int64_t row, std::int64_t from, std::int64_t to) {
+      const T* factors = b - row * inner;
+      for (std::int64_t i = from; i < to; ++i) y[i] = op(a[i], factors[i]);
+    });
+  });
+}
+
+/// y = a op b, b one value per row.
+template <class T, class Op>
+void binary_leading(Op op, const T* a, const T* b, std::int64_t n, std::int64_t inner, T* y) {
+  parallel_blocks(n, kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+    for_row_pieces(begin, end, inner, [=](std::int64_t row, std::int64_t from, std::int64_t to) {
+      const T factor = b[row];
+      for (std::int64_t i = from; i < to; ++i) y[i] = op(a[i], factor);
+    });
+  });
+}
+
+}  // namespace
+
+void CpuBackend::unary(Unary name, const Tensor& x, Tensor& y) {
+  with_float(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    with_unary<T>(name, [&](auto f) {
+      parallel_blocks(x.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) out[i] = f(in[i]);
+      });
+    });
+  });
+}
+
+void CpuBackend::unary_backward(Unary name, const Tensor& x, const Tensor& y, const Tensor& dy,
+                                Tensor& dx) {
+  with_float(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T *in = x.data<T>(), *value = y.data<T>(), *gradient = dy.data<T>();
+    T* out = dx.data<T>();
+    with_unary_backward<T>(name, [&](auto f) {
+      parallel_blocks(x.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) out[i] = f(in[i], value[i], gradient[i]);
+      });
+    });
+  });
+}
+
+void CpuBackend::binary(Binary name, const Tensor& a, const Tensor& b, Broadcast broadcast,
+                        Tensor& y) {
+  const std::int64_t n = a.numel(), m = b.numel();
+  if (n == 0) return;
+  with_float(a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T *left = a.data<T>(), *right = b.data<T>();
+    T* out = y.data<T>();
+    with_binary<T>(name, [&](auto op) {
+      // A single b is one row of n: a short trailing axis would make for a slow inner loop.
+      if (broadcast == Broadcast::leading || m == 1)
+        binary_leading(op, left, right, n, n / m, out);
+      else
+        binary_trailing(op, left, right, n, m, out);
+    });
+  });
+}
+
+void CpuBackend::affine(const Tensor& x, double scale, double shift, Tensor& y) {
+  with_float(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T factor = static_cast<T>(scale), offset = static_cast<T>(shift);
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    parallel_blocks(x.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) out[i] = factor * in[i] + offset;
+    });
+  });
+}
+
+void CpuBackend::axpby(double alpha, const Tensor& x, double beta, Tensor& y) {
+  if (beta == 0) return affine(x, alpha, 0.0, y);
+  with_float(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T a = static_cast<T>(alpha), b = static_cast<T>(beta);
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    parallel_blocks(x.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) out[i] = a * in[i] + b * out[i];
+    });
+  });
+}
+
+}  // namespace polder::kernels::cpu

@@ -1,0 +1,130 @@
+#include <cmath>
+
+#include "polder/kernels/cpu/cpu_backend.h"
+#include "polder/kernels/cpu/dispatch.h"
+#include "polder/kernels/cpu/parallel.h"
+
+namespace polder::kernels::cpu {
+namespace {
+
+/// Coefficients in the element type, so that the loops stay in it.
+template <class T>
+struct Sgd {
+  T rate, momentum, keep, decay;  // keep = 1 - dampening
+
+  Sgd(const SgdCoefficients& c, double eta)
+      : rate(static_cast<T>(eta)),
+        momentum(static_cast<T>(c.momentum)),
+        keep(static_cast<T>(1.0 - c.dampening)),
+        decay(static_cast<T>(c.weight_decay)) {}
+};
+
+template <class T>
+struct Adam {
+  T rate, beta1, beta2, rest1, rest2;  // rest = 1 - beta
+  T unbias1, unbias2;                  // 1 / (1 - beta^k)
+  T epsilon, coupled, decoupled;       // the two forms of weight decay, one of them 0
+
+  Adam(const AdamCoefficients& c, double eta)
+      : rate(static_cast<T>(eta)),
+        beta1(static_cast<T>(c.beta1)),
+        beta2(static_cast<T>(c.beta2)),
+        rest1(static_cast<T>(1.0 - c.beta1)),
+        rest2(static_cast<T>(1.0 - c.beta2)),
+        unbias1(static_cast<T>(1.0 / (1.0 - std::pow(c.beta1, static_cast<double>(c.step))))),
+        unbias2(static_cast<T>(1.0 / (1.0 - std::pow(c.beta2, static_cast<double>(c.step))))),
+        epsilon(static_cast<T>(c.epsilon)),
+        coupled(static_cast<T>(c.decoupled ? 0.0 : c.weight_decay)),
+        decoupled(static_cast<T>(c.decoupled ? c.weight_decay : 0.0)) {}
+};
+
+/// D of one weight, from G and the new moments.
+template <class T>
+T derivative(const Adam<T>& adam, T gradient, T m, T v) {
+  const T root = std::sqrt(v * adam.unbias2), denominator = root + adam.epsilon;
+  const T second =
+      root > 0 ? m * adam.unbias1 * (adam.rest2 * adam.unbias2) * gradient / (root * denominator)
+               : T{0};
+  return (adam.rest1 * adam.unbias1 - second) / denominator;
+}
+
+/// D at k = 1, where the two terms above cancel but for epsilon.
+template <class T>
+T first_derivative(const Adam<T>& adam, T gradient) {
+  const T denominator = std::abs(gradient) + adam.epsilon;
+  return adam.epsilon / denominator / denominator;
+}
+
+}  // namespace
+
+void CpuBackend::sgd_update(const SgdCoefficients& coefficients, const Tensor& rate,
+                            const Tensor& g, Tensor& w, Tensor& momentum) {
+  with_float(w.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Sgd<T> sgd(coefficients, scalar(rate));
+    const bool moving = coefficients.momentum != 0.0;
+    const bool first = coefficients.first, nesterov = coefficients.nesterov;
+    const T* gradient = g.data<T>();
+    T *weight = w.data<T>(), *memory = moving ? momentum.data<T>() : nullptr;
+    parallel_blocks(w.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+      if (!moving)
+        for (std::int64_t i = begin; i < end; ++i)
+          weight[i] -= sgd.rate * (gradient[i] + sgd.decay * weight[i]);
+      else
+        for (std::int64_t i = begin; i < end; ++i) {
+          const T total = gradient[i] + sgd.decay * weight[i];
+          const T m = first ? total : sgd.momentum * memory[i] + sgd.keep * total;
+          memory[i] = m;
+          weight[i] -= sgd.rate * (nesterov ? total + sgd.momentum * m : m);
+        }
+    });
+  });
+}
+
+void CpuBackend::adam_update(const AdamCoefficients& coefficients, const Tensor& rate,
+                             const Tensor& g, Tensor& w, Tensor& m, Tensor& v) {
+  with_float(w.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Adam<T> adam(coefficients, scalar(rate));
+    const T* gradient = g.data<T>();
+    T *weight = w.data<T>(), *first = m.data<T>(), *second = v.data<T>();
+    parallel_blocks(w.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const T total = gradient[i] + adam.coupled * weight[i];
+        first[i] = adam.beta1 * first[i] + adam.rest1 * total;
+        second[i] = adam.beta2 * second[i] + adam.rest2 * total * total;
+        const T step =
+            first[i] * adam.unbias1 / (std::sqrt(second[i] * adam.unbias2) + adam.epsilon);
+        weight[i] -= adam.rate * (adam.decoupled * weight[i] + step);
+      }
+    });
+  });
+}
+
+void CpuBackend::adam_derivative(const AdamCoefficients& coefficients, const Tensor& rate,
+                                 const Tensor& g, const Tensor& w, const Tensor& m, const Tensor& v,
+                                 Tensor& q) {
+  const bool coupled = !coefficients.decoupled && coefficients.weight_decay != 0.0;
+  const bool is_first = coefficients.step == 1;
+  with_float(q.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Adam<T> adam(coefficients, coupled ? scalar(rate) : 0.0);
+    const T *gradient = g.data<T>(), *first = m.data<T>(), *second = v.data<T>();
+    const T* weight = coupled ? w.data<T>() : nullptr;
+    T* out = q.data<T>();
+    parallel_blocks(q.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        T total = gradient[i];
+        if (coupled) {
+          const T step =
+              first[i] * adam.unbias1 / (std::sqrt(second[i] * adam.unbias2) + adam.epsilon);
+          total += adam.coupled * (weight[i] + adam.rate * step);
+        }
+        out[i] *=
+            is_first ? first_derivative(adam, total) : derivative(adam, total, first[i], second[i]);
+      }
+    });
+  });
+}
+
+}  // namespace polder::kernels::cpu
