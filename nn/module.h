@@ -8,6 +8,7 @@
 
 #include "polder/autograd/variable.h"
 #include "polder/core/random.h"
+#include "polder/nn/build.h"
 
 namespace polder::nn {
 
@@ -67,6 +68,12 @@ class Module {
   std::shared_ptr<M> add_module(std::string name, std::shared_ptr<M> module) {
     add_child(std::move(name), module);
     return module;
+  }
+  /// Makes a nested layer M(build.in(name), args...): what it is called here is what keys its
+  /// initial weights.
+  template <class M, class... Args>
+  std::shared_ptr<M> make(const Build& build, const std::string& name, Args&&... args) {
+    return add_module(name, std::make_shared<M>(build.in(name), std::forward<Args>(args)...));
   }
 
  private:

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "polder/nn/init.h"
+#include "polder/nn/module.h"
+
+namespace polder::nn {
+
+struct Conv2dOptions {
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  std::int64_t groups = 1;
+  bool bias = true;
+  init::Initialiser weight = init::kaiming_normal();
+};
+
+/// Convolution with square windows: x [N, H, W, in] -> [N, Ho, Wo, out],
+/// Ho = floor((H + 2 padding - kernel) / stride) + 1. Weight [out, kernel, kernel, in / groups];
+/// bias [out] starts at zero. Throws Error naming the layer when x is not [N, H, W, in], when the
+/// window does not fit, or when groups do not divide the channels.
+class Conv2d final : public Module {
+ public:
+  Conv2d(const Build& build, std::int64_t in, std::int64_t out, std::int64_t kernel,
+         const Conv2dOptions& options = {});
+  Variable forward(const Variable& x, Pass& pass) override;
+
+ private:
+  std::string label_;
+  std::int64_t in_, kernel_, stride_, padding_, groups_;
+  Variable weight_, bias_;
+};
+
+}  // namespace polder::nn
