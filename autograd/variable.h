@@ -17,6 +17,8 @@ using Needs = std::vector<bool>;
 /// The gradient of a function y = f(inputs): from y and dy, one Variable per input, undefined where
 /// none is needed or none exists. It is written with differentiable functions, so that the gradient
 /// of the gradient exists too; when `recording()` is false it may use a fused kernel instead.
+/// It captures its inputs and saved tensors, nothing else: y arrives as an argument, because a
+/// record that held its own result would never be released.
 using GradientFunction =
     std::function<Variables(const Variable& y, const Variable& dy, const Needs& needs)>;
 
@@ -42,7 +44,7 @@ class Variable {
   bool requires_grad() const;
   bool is_leaf() const;
   /// Points a leaf at other memory of the same shape, dtype and device: how an arena switches
-  /// buffers. Records made earlier keep the memory they saw.
+  /// buffers. Records made from the old memory are stale: grad through them throws Error.
   void rebind(Tensor value);
   /// Same value, no history.
   Variable detach() const;
@@ -76,8 +78,10 @@ struct GradOptions {
 
 /// Gradients of sum_k <seeds_k, outputs_k> with respect to `inputs`, in their order. Seeds default
 /// to ones. An input that no output depends on gives an undefined Variable.
-/// Without create_graph the pass uses fused kernels and frees activations as it goes.
-/// Throws Error when an output has no record (its message says why), or the record was freed.
+/// Without create_graph the pass uses fused kernels and frees activations as it goes. Only paths
+/// that lead to `inputs` are walked, in a fixed order. Results may share memory: never write to
+/// one. Throws Error when an output has no record (its message says why), or the record was freed
+/// or went stale.
 Variables grad(const Variables& outputs, const Variables& inputs, const Variables& seeds = {},
                GradOptions options = {});
 

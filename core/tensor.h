@@ -61,6 +61,8 @@ class Tensor {
   /// `count` elements from flat position `begin` as a tensor of `shape`, same memory.
   Tensor view(std::int64_t begin, const Shape& shape) const;
   bool shares_memory_with(const Tensor& other) const { return buffer_ == other.buffer_; }
+  /// True while no other tensor shares this memory, so that overwriting it goes unseen.
+  bool is_sole_owner() const { return buffer_.use_count() == 1; }
 
   Tensor clone() const;
   /// Overwrites contents with those of `source` (same shape, dtype and device).

@@ -1,0 +1,104 @@
+#include "polder/autograd/functions.h"
+#include "polder/autograd/results.h"
+
+namespace polder::autograd {
+namespace {
+
+using kernels::AxisView;
+
+// Summing over axes and repeating along them are adjoint: each is the gradient of the other.
+Variable repeat_along(const Variable& x, AxisView view, const Shape& shape);
+
+Variable sum_along(const Variable& x, AxisView view, const Shape& shape) {
+  Tensor y = empty_like(x.value(), shape);
+  kernels::backend_of(y).reduce(kernels::Reduction::sum, x.value(), view, y);
+  const auto gradient = [view, x_shape = x.shape()](const Variable&, const Variable& dy,
+                                                    const Needs&) -> Variables {
+    return {repeat_along(dy, view, x_shape)};
+  };
+  return Variable::result(y, {x}, gradient);
+}
+
+Variable repeat_along(const Variable& x, AxisView view, const Shape& shape) {
+  Tensor y = empty_like(x.value(), shape);
+  kernels::backend_of(y).expand(x.value(), view, y);
+  const auto gradient = [view, x_shape = x.shape()](const Variable&, const Variable& dy,
+                                                    const Needs&) -> Variables {
+    return {sum_along(dy, view, x_shape)};
+  };
+  return Variable::result(y, {x}, gradient);
+}
+
+/// The large shape around the axes along which `broadcast` repeats the small one.
+AxisView repeated(std::string_view function, const Shape& large, const Shape& small,
+                  Broadcast broadcast) {
+  require(broadcast != Broadcast::none, "{}: shapes differ: {} and {}", function, large, small);
+  const bool trailing = broadcast == Broadcast::trailing;
+  require(small.rank() <= large.rank() &&
+              small == (trailing ? large.trailing(small.rank()) : large.leading(small.rank())),
+          "{}: {} is not the {} axes of {}", function, small, trailing ? "last" : "first", large);
+  const int repeated_axes = large.rank() - small.rank();
+  if (trailing) return {1, large.leading(repeated_axes).numel(), small.numel()};
+  return {small.numel(), large.trailing(repeated_axes).numel(), 1};
+}
+
+Variable divided(const Variable& total, std::int64_t count) {
+  require(count > 0, "mean: no elements to average");
+  return affine(total, 1.0 / static_cast<double>(count));
+}
+
+/// 1 where x is the largest along the axis (the first of equals), else 0.
+Tensor largest_mask(const Tensor& x, int axis) {
+  kernels::Backend& backend = kernels::backend_of(x);
+  std::vector<int> axis_last;
+  for (int k = 0; k < x.rank(); ++k)
+    if (k != axis) axis_last.push_back(k);
+  axis_last.push_back(axis);
+  const Variable moved = permute(Variable(x), axis_last);
+  const Tensor rows = as_rows(moved.value());
+  Tensor index = Tensor::empty({rows.size(0)}, DType::int64, x.device());
+  backend.arg_max(rows, index);
+  Tensor mask = empty_like(rows);
+  backend.one_hot(index, 0.0, mask);
+  std::vector<int> back(axis_last.size());
+  for (std::size_t k = 0; k < back.size(); ++k)
+    back[static_cast<std::size_t>(axis_last[k])] = static_cast<int>(k);
+  return permute(Variable(mask.reshape(moved.shape())), back).value();
+}
+
+}  // namespace
+
+Variable sum(const Variable& x) { return sum_to(x, Shape{}, Broadcast::trailing); }
+
+Variable mean(const Variable& x) { return divided(sum(x), x.value().numel()); }
+
+Variable sum(const Variable& x, int axis) {
+  return sum_along(x, around(x.shape(), axis), x.shape().without(axis));
+}
+
+Variable mean(const Variable& x, int axis) { return divided(sum(x, axis), x.size(axis)); }
+
+Variable max(const Variable& x, int axis) {
+  const int at = x.shape().axis(axis);
+  const AxisView view = around(x.shape(), at);
+  require(view.n > 0, "max: no elements along axis {} of {}", axis, x.shape());
+  Tensor y = empty_like(x.value(), x.shape().without(at));
+  kernels::backend_of(y).reduce(kernels::Reduction::max, x.value(), view, y);
+  const auto gradient = [x, at, view](const Variable&, const Variable& dy,
+                                      const Needs&) -> Variables {
+    return {mul(repeat_along(dy, view, x.shape()), Variable(largest_mask(x.value(), at)))};
+  };
+  return Variable::result(y, {x}, gradient);
+}
+
+Variable sum_to(const Variable& x, const Shape& shape, Broadcast broadcast) {
+  if (x.shape() == shape) return x;
+  return sum_along(x, repeated("sum_to", x.shape(), shape, broadcast), shape);
+}
+
+Variable broadcast_to(const Variable& x, const Shape& shape, Broadcast broadcast) {
+  if (x.shape() == shape) return x;
+  return repeat_along(x, repeated("broadcast_to", shape, x.shape(), broadcast), shape);
+}
+
+}  // namespace polder::autograd

@@ -1,0 +1,48 @@
+#include "polder/autograd/results.h"
+
+namespace polder::autograd {
+
+Tensor empty_like(const Tensor& x) { return empty_like(x, x.shape()); }
+
+Tensor empty_like(const Tensor& x, const Shape& shape) {
+  return Tensor::empty(shape, x.dtype(), x.device());
+}
+
+Tensor full_like(const Tensor& x, double value) { return full_like(x, x.shape(), value); }
+
+Tensor full_like(const Tensor& x, const Shape& shape, double value) {
+  Tensor y = empty_like(x, shape);
+  kernels::backend_of(y).fill(value, y);
+  return y;
+}
+
+void require_same_kind(std::string_view function, const Variable& a, const Variable& b) {
+  require(a.dtype() == b.dtype(), "{}: element types differ: {} and {}", function, a.dtype(),
+          b.dtype());
+  require(a.device() == b.device(), "{}: devices differ: {} and {}", function, a.device(),
+          b.device());
+}
+
+void require_index(std::string_view function, const Tensor& index, std::int64_t bound) {
+  require(index.defined() && index.dtype() == DType::int64,
+          "{}: labels and indices are int64, found {}", function,
+          index.defined() ? to_string(index.dtype()) : "an undefined tensor");
+  // Elsewhere a look at the values would make every training step wait for its device.
+  if (index.device() != kCpu) return;
+  const std::int64_t* values = index.data<std::int64_t>();
+  for (std::int64_t i = 0; i < index.numel(); ++i)
+    require(values[i] >= 0 && values[i] < bound, "{}: {} at position {} is outside [0, {})",
+            function, values[i], i, bound);
+}
+
+Tensor as_rows(const Tensor& x) {
+  const std::int64_t n = x.rank() > 0 ? x.size(-1) : 1;
+  return x.reshape({x.numel() / (n > 0 ? n : 1), n});
+}
+
+kernels::AxisView around(const Shape& shape, int axis) {
+  const int at = shape.axis(axis);
+  return {shape.leading(at).numel(), shape[at], shape.trailing(shape.rank() - at - 1).numel()};
+}
+
+}  // namespace polder::autograd

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string_view>
+
+#include "polder/autograd/variable.h"
+#include "polder/kernels/backend.h"
+
+/// What differentiable functions share: memory for results, and the checks most of them make.
+namespace polder::autograd {
+
+/// A tensor with unspecified contents, of x's element type and on its device.
+Tensor empty_like(const Tensor& x);
+Tensor empty_like(const Tensor& x, const Shape& shape);
+Tensor full_like(const Tensor& x, double value);
+Tensor full_like(const Tensor& x, const Shape& shape, double value);
+
+/// Throws Error unless a and b have one element type and live on one device.
+void require_same_kind(std::string_view function, const Variable& a, const Variable& b);
+/// Throws Error unless `index` is int64 [size] with values in [0, bound). Values are looked at
+/// where that needs no wait for a device.
+void require_index(std::string_view function, const Tensor& index, std::int64_t bound);
+
+/// x as [rows, n] with n its last axis.
+Tensor as_rows(const Tensor& x);
+
+/// x around one axis.
+kernels::AxisView around(const Shape& shape, int axis);
+
+}  // namespace polder::autograd
