@@ -39,8 +39,9 @@ class BaseOptimizer {
 
  protected:
   nn::ParameterArena& arena() const { return arena_; }
-  /// Opens step k = steps(), counted from 1: checks that g fits and that w is home.
+  /// Opens step k = steps(), counted from 1. Throws Error when g does not fit or w is not home.
   void advance(const Tensor& g);
+  void require_stepped() const;
 
  private:
   nn::ParameterArena& arena_;

@@ -117,11 +117,11 @@ class Objective {
                                    Tensor& out) = 0;
 
  private:
-  enum class Moves { by_policy, never };
-  PassPlan plan_pass(const PassOptions& options, Moves statistics);
-  double share_of_step(const Batch& batch) const;
-  std::int64_t chunk_rows(const Batch& batch) const;
-  void require_flat(const char* function, const char* name, const Tensor& flat) const;
+  PassPlan plan_training_pass(const PassOptions& options);
+  template <class F>
+  void for_each_chunk(const Batch& batch, PassPlan plan, const F& f) const;
+  double share_of_step(const char* function, const Batch& batch) const;
+  void require_flat(const char* function, const Tensor& flat) const;
 
   nn::ParameterArena& arena_;
   ExcursionObserver* observer_ = nullptr;

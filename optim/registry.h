@@ -45,8 +45,7 @@ struct RuleEntry {
   std::string paper;    // authors, year, arXiv number
   std::vector<HyperParameter> parameters;
   bool needs_validation = false;
-  /// Settings come complete: every parameter present. Null G-free rules do not exist: `none`
-  /// returns the clean gradient.
+  /// Settings come complete: every parameter present.
   std::function<std::unique_ptr<Rule>(const Settings&, nn::ParameterArena&)> make;
 };
 

@@ -1,0 +1,89 @@
+#include "polder/optim/registry.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "polder/core/text.h"
+
+namespace polder::optim {
+namespace {
+
+/// The whole text as a number of type T, or nothing.
+template <class T>
+std::optional<T> parse(const std::string& text) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string> names_of(const std::vector<HyperParameter>& parameters) {
+  std::vector<std::string> names;
+  for (const HyperParameter& parameter : parameters) names.push_back(parameter.name);
+  return names;
+}
+
+}  // namespace
+
+const std::string& Settings::text(const std::string& name) const {
+  const auto found = values_.find(name);
+  require(found != values_.end(), "Settings: {} is missing", name);
+  return found->second;
+}
+
+double Settings::number(const std::string& name) const {
+  const auto value = parse<double>(text(name));
+  require(value && std::isfinite(*value), "{}: found '{}', want a finite number", name, text(name));
+  return *value;
+}
+
+std::int64_t Settings::integer(const std::string& name) const {
+  const auto value = parse<std::int64_t>(text(name));
+  require(value.has_value(), "{}: found '{}', want a whole number", name, text(name));
+  return *value;
+}
+
+bool Settings::flag(const std::string& name) const {
+  const std::string& found = text(name);
+  require(found == "true" || found == "false", "{}: found '{}', want true or false", name, found);
+  return found == "true";
+}
+
+void RuleRegistry::add(RuleEntry entry) {
+  const auto taken = [&](const RuleEntry& other) { return other.name == entry.name; };
+  require(std::none_of(entries_.begin(), entries_.end(), taken),
+          "RuleRegistry: a rule named {} exists already", entry.name);
+  entries_.push_back(std::move(entry));
+}
+
+const RuleEntry& RuleRegistry::find(const std::string& name) const {
+  for (const RuleEntry& entry : entries_)
+    if (entry.name == name) return entry;
+  fail("rule '{}' is unknown, did you mean '{}'? (known: {})", name, nearest_name(name, names()),
+       join(names()));
+}
+
+std::vector<std::string> RuleRegistry::names() const {
+  std::vector<std::string> names;
+  for (const RuleEntry& entry : entries_) names.push_back(entry.name);
+  return names;
+}
+
+std::unique_ptr<Rule> RuleRegistry::make(const std::string& name, const Settings& settings,
+                                         nn::ParameterArena& arena) const {
+  const RuleEntry& entry = find(name);
+  const std::vector<std::string> known = names_of(entry.parameters);
+  for (const auto& [key, value] : settings.values())
+    require(std::find(known.begin(), known.end(), key) != known.end(),
+            "rule {}: setting '{}' is unknown, {}", name, key,
+            known.empty() ? "it has none"
+                          : fmt::format("did you mean '{}'?", nearest_name(key, known)));
+  Settings complete = settings;
+  for (const auto& [key, value, help] : entry.parameters)
+    if (!complete.has(key)) complete.set(key, value);
+  return entry.make(complete, arena);
+}
+
+}  // namespace polder::optim

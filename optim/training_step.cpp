@@ -1,0 +1,37 @@
+#include "polder/optim/training_step.h"
+
+#include <cmath>
+
+namespace polder::optim {
+
+TrainingStep::TrainingStep(Objective& objective, Rule& rule, BaseOptimizer& base, double clip)
+    : objective_(objective),
+      rule_(rule),
+      base_(base),
+      clip_(clip),
+      gradient_(objective.arena().make_flat()) {
+  require(std::isfinite(clip) && clip >= 0.0,
+          "TrainingStep: clip is {}, want a finite norm >= 0 (0: no clipping)", clip);
+}
+
+StepReport TrainingStep::run(const Batch& batch, std::int64_t step) {
+  objective_.begin_step(step, batch.size());
+  StepReport report = rule_.gradient(objective_, batch, gradient_);
+  const Clipping clipping = clip_gradient(clip_, gradient_);
+  base_.step(gradient_);
+  rule_.after_update(objective_, batch, base_, gradient_, clipping);
+  return report;
+}
+
+void require_finite(const StepReport& report, std::int64_t step) {
+  const auto check = [step](const char* what, const Tensor& value) {
+    if (!value.defined()) return;
+    const double found = value.item();
+    require(std::isfinite(found), "step {}: the {} is {}, want a finite number", step, what, found);
+  };
+  check("loss", report.loss);
+  check("perturbed loss", report.perturbed_loss);
+  check("gradient norm", report.gradient_norm);
+}
+
+}  // namespace polder::optim
