@@ -11,7 +11,8 @@
 
 /// Every differentiable function. Each checks shapes, computes through the back end and records a
 /// gradient that is itself differentiable. Shapes are row-major; images NHWC.
-/// Errors: polder::Error naming the function, the shapes found and what was wanted.
+/// Errors: polder::Error naming the function, the shapes found and what was wanted. Values of
+/// labels and indices are checked where they live in host memory.
 namespace polder::autograd {
 
 using kernels::Broadcast;
@@ -51,8 +52,17 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias);
 /// x [N, H, W, Ci], w [Co, Kh, Kw, Ci / groups] -> [N, Ho, Wo, Co].
 Variable conv2d(const Variable& x, const Variable& w, std::int64_t stride = 1,
                 std::int64_t padding = 0, std::int64_t groups = 1);
+/// The adjoints of conv2d in x and in w, for a y of its output shape: dx [x_shape], dw [w_shape].
+Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shape& x_shape,
+                               std::int64_t stride = 1, std::int64_t padding = 0,
+                               std::int64_t groups = 1);
+Variable conv2d_weight_gradient(const Variable& x, const Variable& dy, const Shape& w_shape,
+                                std::int64_t stride = 1, std::int64_t padding = 0,
+                                std::int64_t groups = 1);
 
 // ---- pooling ----------------------------------------------------------------------------------
+/// Largest in each window, the mean of each window; [N, H, W, C] -> [N, Ho, Wo, C]. Padding (at
+/// most half a kernel) never wins a maximum and counts as zero in a mean.
 Variable max_pool2d(const Variable& x, Window window);
 Variable average_pool2d(const Variable& x, Window window);
 /// [N, H, W, C] -> [N, C], the mean over H and W.
@@ -93,6 +103,10 @@ Variable dropout(const Variable& x, double p, RandomKey key, const Tensor& row_i
 Variable gather_rows(const Variable& table, const Tensor& index);
 /// y [rows, ...] = zeros with x[r] added at row index[r]: the adjoint of gather_rows.
 Variable scatter_rows(const Variable& x, const Tensor& index, std::int64_t rows);
+/// y.flat[i] = x.flat[index.flat[i]], in index's shape.
+Variable gather_elements(const Variable& x, const Tensor& index);
+/// y [shape] = zeros with x.flat[i] added at index.flat[i]: the adjoint of gather_elements.
+Variable scatter_elements(const Variable& x, const Tensor& index, const Shape& shape);
 
 // ---- reductions and layout ----------------------------------------------------------------------
 /// Sum or mean of all elements: 0-d.
