@@ -36,18 +36,23 @@ if(POLDER_SANITIZE)
   target_link_options(polder_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
-# polder_room(NAME SOURCES ... USES public-targets ... PRIVATE private-targets ...)
+# polder_library(NAME SOURCES ... USES public-targets ... PRIVATE private-targets ...)
 # makes the library polder::NAME.
-function(polder_room name)
-  cmake_parse_arguments(room "" "" "SOURCES;USES;PRIVATE" ${ARGN})
-  add_library(polder_${name} STATIC ${room_SOURCES})
+function(polder_library name)
+  cmake_parse_arguments(library "" "" "SOURCES;USES;PRIVATE" ${ARGN})
+  add_library(polder_${name} STATIC ${library_SOURCES})
   add_library(polder::${name} ALIAS polder_${name})
   set_target_properties(polder_${name} PROPERTIES EXPORT_NAME ${name}
                         POSITION_INDEPENDENT_CODE ON)
   target_compile_features(polder_${name} PUBLIC cxx_std_20)
   target_include_directories(polder_${name} PUBLIC
     $<BUILD_INTERFACE:${POLDER_INCLUDE_DIR}> $<INSTALL_INTERFACE:include>)
-  target_link_libraries(polder_${name} PUBLIC ${room_USES}
-    PRIVATE $<BUILD_INTERFACE:polder_flags> ${room_PRIVATE})
+  target_link_libraries(polder_${name} PUBLIC ${library_USES}
+    PRIVATE $<BUILD_INTERFACE:polder_flags> ${library_PRIVATE})
+endfunction()
+
+# polder_room: a library that is installed, for users of find_package(polder).
+function(polder_room name)
+  polder_library(${name} ${ARGN})
   set_property(GLOBAL APPEND PROPERTY POLDER_ROOMS ${name})
 endfunction()

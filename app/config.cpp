@@ -1,0 +1,281 @@
+#include "polder/app/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "polder/core/error.h"
+#include "polder/core/text.h"
+
+namespace polder::app {
+namespace {
+
+constexpr double kMost = 9e15;  // whole numbers up to here are exact in a double
+
+std::vector<Field> make_fields() {
+  constexpr FieldRange kCount{0, kMost}, kPositive{1, kMost}, kFraction{0, 1, true};
+  constexpr FieldRange kReal{0, 1e30};
+  return {
+      {"data",
+       "data",
+       &Config::data,
+       "data set",
+       {},
+       {"fashion_mnist", "cifar10", "cifar100", "spirals", "valley"}},
+      {"data_dir",
+       "data",
+       &Config::data_dir,
+       "folder of its files; empty: where the system has them",
+       {},
+       {},
+       true},
+      {"train_size", "data", &Config::train_size, "training samples, stratified; 0: all", kCount},
+      {"test_size", "data", &Config::test_size, "test samples, stratified; 0: all", kCount},
+      {"validation", "data", &Config::validation, "held-out share of the training samples",
+       kFraction},
+      {"label_noise", "data", &Config::label_noise, "share of training labels made wrong", {0, 1}},
+      {"label_noise_kind",
+       "data",
+       &Config::label_noise_kind,
+       "which wrong label",
+       {},
+       {"symmetric", "asymmetric"}},
+      {"augment",
+       "data",
+       &Config::augment,
+       "what happens to training images",
+       {},
+       {"none", "flip", "crop_flip", "crop_flip_cutout"}},
+
+      {"model", "model", &Config::model, "architecture"},
+      {"label_smoothing", "model", &Config::label_smoothing, "mass moved off the label", kFraction},
+
+      {"rule", "rule", &Config::rule, "which gradient the optimizer sees; sam:rho=0.1 sets rho"},
+
+      {"optimizer",
+       "optimizer",
+       &Config::optimizer,
+       "base optimizer",
+       {},
+       {"sgd", "adam", "adamw"}},
+      {"lr", "optimizer", &Config::lr, "learning rate", kReal},
+      {"momentum", "optimizer", &Config::momentum, "of sgd", kFraction},
+      {"nesterov", "optimizer", &Config::nesterov, "look ahead along the momentum (sgd)"},
+      {"beta1", "optimizer", &Config::beta1, "decay of the first moment (adam, adamw)", kFraction},
+      {"beta2", "optimizer", &Config::beta2, "decay of the second moment (adam, adamw)", kFraction},
+      {"weight_decay", "optimizer", &Config::weight_decay, "pull towards zero", kReal},
+      {"clip", "optimizer", &Config::clip, "largest gradient norm; 0: none", kReal},
+      {"schedule",
+       "optimizer",
+       &Config::schedule,
+       "of the learning rate",
+       {},
+       {"constant", "step", "cosine", "linear"}},
+      {"warmup", "optimizer", &Config::warmup, "steps of linear warm-up", kCount},
+
+      {"epochs",
+       "length",
+       &Config::epochs,
+       "passes over the training samples",
+       kPositive,
+       {},
+       true},
+      {"steps", "length", &Config::steps, "training steps; 0: as epochs says", kCount, {}, true},
+      {"batch", "length", &Config::batch, "samples a step", kPositive},
+      {"micro_batch", "length", &Config::micro_batch, "samples a pass; 0: the whole batch", kCount},
+
+      {"seed", "run", &Config::seed, "of every random number", kCount},
+      {"threads", "run", &Config::threads, "processor threads; 0: all", {0, 4096}, {}, true},
+      {"device", "run", &Config::device, "where to compute: cpu, cuda:0, ...", {}, {}, true},
+      {"out",
+       "run",
+       &Config::out,
+       "run folder; empty: runs/ and a name made of the choices",
+       {},
+       {},
+       true},
+      {"eval_every", "run", &Config::eval_every, "steps between evaluations; 0: an epoch", kCount},
+      {"checkpoint_every",
+       "run",
+       &Config::checkpoint_every,
+       "steps between checkpoints; 0: an epoch",
+       kCount,
+       {},
+       true},
+      {"receipts_every", "run", &Config::receipts_every,
+       "steps between hypergradient receipts (lets); 0: none", kCount},
+      {"record_every", "run", &Config::record_every, "steps between lines in metrics.jsonl",
+       kPositive},
+
+      {"rules",
+       "comparison",
+       &Config::rules,
+       "the rules, the first is the yardstick",
+       {},
+       {},
+       true,
+       true},
+      {"seeds",
+       "comparison",
+       &Config::seeds,
+       "runs of each rule, seeds counted up from --seed",
+       {1, 1000},
+       {},
+       true,
+       true},
+      {"jobs",
+       "comparison",
+       &Config::jobs,
+       "runs at a time, one thread each; 0: as many as cores",
+       {0, 4096},
+       {},
+       true,
+       true},
+  };
+}
+
+std::string wanted_numbers(const FieldRange& range) {
+  if (range.high >= 1e15) return fmt::format("at least {}", range.low);
+  return fmt::format("in [{}, {}{}", range.low, range.high, range.open ? ")" : "]");
+}
+
+template <class T>
+T parse_number(const Field& field, const std::string& text, std::string_view kind) {
+  T value{};
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto as_double = static_cast<double>(value);
+  const bool read = problem == std::errc{} && end == text.data() + text.size();
+  const bool inside =
+      read && as_double >= field.range.low &&
+      (field.range.open ? as_double < field.range.high : as_double <= field.range.high);
+  require(inside, "{}: found \"{}\", wanted {} {}", field.name, text, kind,
+          wanted_numbers(field.range));
+  return value;
+}
+
+bool parse_flag(const Field& field, const std::string& text) {
+  require(text == "true" || text == "false", "{}: found \"{}\", wanted true or false", field.name,
+          text);
+  return text == "true";
+}
+
+std::string parse_text(const Field& field, const std::string& text) {
+  if (field.choices.empty()) return text;
+  const std::vector<std::string> choices(field.choices.begin(), field.choices.end());
+  require(std::find(choices.begin(), choices.end(), text) != choices.end(),
+          "{}: unknown \"{}\", did you mean {}? There are: {}", field.name, text,
+          nearest_name(text, choices), join(choices));
+  return text;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::string part;
+  for (const char letter : text + separator) {
+    if (letter != separator) {
+      part += letter;
+    } else if (!part.empty()) {
+      parts.push_back(std::exchange(part, {}));
+    }
+  }
+  return parts;
+}
+
+}  // namespace
+
+const std::vector<Field>& fields() {
+  static const std::vector<Field> table = make_fields();
+  return table;
+}
+
+const Field& find_field(std::string_view name) {
+  const std::vector<Field>& table = fields();
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const Field& field) { return field.name == name; });
+  if (found != table.end()) return *found;
+  std::vector<std::string> names;
+  for (const Field& field : table) names.emplace_back(field.name);
+  fail("unknown key \"{}\", did you mean {}?", name, nearest_name(name, names));
+}
+
+void set_field(Config& config, const Field& field, const std::string& text) {
+  struct Setter {
+    Config& config;
+    const Field& field;
+    const std::string& text;
+    void operator()(std::string Config::*to) const { config.*to = parse_text(field, text); }
+    void operator()(std::int64_t Config::*to) const {
+      config.*to = parse_number<std::int64_t>(field, text, "a whole number");
+    }
+    void operator()(double Config::*to) const {
+      config.*to = parse_number<double>(field, text, "a number");
+    }
+    void operator()(bool Config::*to) const { config.*to = parse_flag(field, text); }
+    void operator()(std::vector<std::string> Config::*to) const { config.*to = split(text, ' '); }
+  };
+  std::visit(Setter{config, field, text}, field.target);
+}
+
+std::string field_text(const Config& config, const Field& field) {
+  struct Getter {
+    const Config& config;
+    std::string operator()(std::string Config::*from) const { return config.*from; }
+    std::string operator()(std::int64_t Config::*from) const {
+      return fmt::to_string(config.*from);
+    }
+    std::string operator()(double Config::*from) const { return fmt::to_string(config.*from); }
+    std::string operator()(bool Config::*from) const { return config.*from ? "true" : "false"; }
+    std::string operator()(std::vector<std::string> Config::*from) const {
+      return join(config.*from, " ");
+    }
+  };
+  return std::visit(Getter{config}, field.target);
+}
+
+RuleSpec parse_rule(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  RuleSpec spec{text.substr(0, colon), {}};
+  require(!spec.name.empty(), "rule: found \"{}\", wanted a name such as sam or sam:rho=0.1", text);
+  if (colon == std::string::npos) return spec;
+  for (const std::string& part : split(text.substr(colon + 1), ',')) {
+    const std::size_t equals = part.find('=');
+    require(equals != std::string::npos && equals > 0,
+            "rule: found \"{}\" in \"{}\", wanted setting=value", part, text);
+    const bool fresh =
+        spec.settings.emplace(part.substr(0, equals), part.substr(equals + 1)).second;
+    require(fresh, "rule: \"{}\" appears twice in \"{}\"", part.substr(0, equals), text);
+  }
+  return spec;
+}
+
+std::string to_string(const RuleSpec& spec) {
+  std::string text = spec.name;
+  char separator = ':';
+  for (const auto& [name, value] : spec.settings) {
+    text += fmt::format("{}{}={}", separator, name, value);
+    separator = ',';
+  }
+  return text;
+}
+
+void require_consistent(const Config& config) {
+  require(config.micro_batch <= config.batch,
+          "micro_batch: found {}, wanted at most the batch of {}", config.micro_batch,
+          config.batch);
+  require(!config.nesterov || config.momentum > 0.0,
+          "nesterov: looks ahead along the momentum, but momentum is 0");
+}
+
+std::vector<std::string> fixed_differences(const Config& a, const Config& b) {
+  std::vector<std::string> names;
+  for (const Field& field : fields())
+    if (!field.free_on_resume && field_text(a, field) != field_text(b, field))
+      names.emplace_back(field.name);
+  if (a.settings != b.settings) names.emplace_back("settings");
+  return names;
+}
+
+}  // namespace polder::app

@@ -1,0 +1,119 @@
+#include "polder/app/files.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "app/expect_error.h"
+#include "app/temporary_folder.h"
+
+namespace polder::app {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Runs `action` in a child process that may write at most `bytes` into any file: what a full disk
+/// looks like from inside. Returns the sentence of the Error it threw.
+template <class Action>
+std::string sentence_on_full_disk(std::size_t bytes, Action action) {
+  int channel[2];
+  EXPECT_EQ(::pipe(channel), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{bytes, bytes};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const std::string sentence = sentence_of(action);
+    const auto written = ::write(channel[1], sentence.data(), sentence.size());
+    ::_exit(written == static_cast<ssize_t>(sentence.size()) ? 0 : 1);
+  }
+  ::close(channel[1]);
+  std::string sentence(1000, '\0');
+  const ssize_t got = ::read(channel[0], sentence.data(), sentence.size());
+  ::close(channel[0]);
+  ::waitpid(child, nullptr, 0);
+  sentence.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return sentence;
+}
+
+TEST(WriteFileAtomically, ReplacesTheWholeFile) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a", std::string(1000, 'x'));
+  write_file_atomically(folder / "a", std::string("short\0text", 10));
+  EXPECT_EQ(read_file(folder / "a"), std::string("short\0text", 10));
+  EXPECT_FALSE(fs::exists(folder / "a.tmp"));
+}
+
+TEST(WriteFileAtomically, FullDiskKeepsTheOldFile) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a", "old");
+  const std::string sentence = sentence_on_full_disk(
+      5000, [&] { write_file_atomically(folder / "a", std::string(100000, 'x')); });
+  EXPECT_THAT(sentence, HasSubstr((folder / "a").string() + ": File too large"));
+  EXPECT_EQ(read_file(folder / "a"), "old");
+  EXPECT_FALSE(fs::exists(folder / "a.tmp"));
+}
+
+TEST(WriteFileAtomically, NamesAFolderThatIsMissing) {
+  EXPECT_THAT(sentence_of([] { write_file_atomically("/nonexistent/a", "x"); }),
+              HasSubstr("/nonexistent/a: No such file or directory"));
+}
+
+TEST(ReadFile, NamesWhatIsWrong) {
+  EXPECT_THAT(sentence_of([] { read_file("/nonexistent"); }), HasSubstr("No such file"));
+  EXPECT_THAT(sentence_of([] { read_file("/tmp"); }), HasSubstr("not a regular file"));
+}
+
+TEST(AppendFile, CutsWhatTheCheckpointDoesNotKnow) {
+  const TemporaryFolder folder;
+  {
+    AppendFile file(folder / "lines", 0);
+    file.append("one");
+    file.append("two");
+    EXPECT_EQ(file.size(), 8U);
+  }
+  {
+    AppendFile file(folder / "lines", 4);
+    file.append("three");
+  }
+  EXPECT_EQ(read_file(folder / "lines"), "one\nthree\n");
+  EXPECT_THAT(sentence_of([&] { AppendFile(folder / "lines", 11); }), HasSubstr("shorter"));
+  EXPECT_EQ(read_file(folder / "lines"), "one\nthree\n");
+}
+
+TEST(AppendFile, FullDiskIsASentence) {
+  const TemporaryFolder folder;
+  const std::string sentence = sentence_on_full_disk(100, [&] {
+    AppendFile file(folder / "lines", 0);
+    for (int i = 0; i < 100; ++i) file.append("0123456789");
+  });
+  EXPECT_THAT(sentence, HasSubstr("lines: File too large"));
+  const std::string sentence_device = sentence_of([] { AppendFile("/dev/full", 0).append("x"); });
+  EXPECT_THAT(sentence_device, HasSubstr("/dev/full"));
+}
+
+TEST(FolderLock, OneHolderAtATime) {
+  const TemporaryFolder folder;
+  {
+    const FolderLock first(folder.path());
+    EXPECT_THAT(sentence_of([&] { FolderLock second(folder.path()); }),
+                HasSubstr("another polder"));
+  }
+  EXPECT_EQ(sentence_of([&] { FolderLock second(folder.path()); }), "");
+}
+
+TEST(MakeFolders, NamesAFileInTheWay) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a", "x");
+  EXPECT_NE(sentence_of([&] { make_folders(folder / "a" / "b"); }), "");
+  EXPECT_NE(sentence_of([&] { make_folders(folder / "a"); }), "");
+  make_folders(folder / "b" / "c");
+  EXPECT_TRUE(fs::is_directory(folder / "b" / "c"));
+}
+
+}  // namespace
+}  // namespace polder::app
