@@ -24,7 +24,7 @@ void Adam::step(const Tensor& g) {
 
 void Adam::apply_derivative(const Tensor& g, Tensor& q) const {
   require_stepped();
-  kernels::backend_of(q).adam_derivative(coefficients(), g, arena().home(), m_, v_, q);
+  kernels::backend_of(q).adam_derivative(coefficients(), rate(), g, arena().home(), m_, v_, q);
 }
 
 void Adam::visit_state(StateVisitor& visitor) {

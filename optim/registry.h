@@ -42,8 +42,8 @@ class Settings {
 struct RuleEntry {
   std::string name;
   std::string summary;  // the idea in a line
-  std::string paper;    // authors, year, arXiv number
-  std::vector<HyperParameter> parameters;
+  std::string paper{};  // authors, year, arXiv number
+  std::vector<HyperParameter> parameters{};
   bool needs_validation = false;
   /// Settings come complete: every parameter present.
   std::function<std::unique_ptr<Rule>(const Settings&, nn::ParameterArena&)> make;

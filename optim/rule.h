@@ -17,10 +17,10 @@ class BaseOptimizer;
 /// What one wants to look at after a step. Tensors are 0-d float64, stay on the device until read,
 /// and are undefined where the rule has no such thing.
 struct StepReport {
-  Tensor loss;            // clean loss L_B(w)
-  Tensor perturbed_loss;  // L_B(w + epsilon)
-  Tensor gradient_norm;   // norm the ascent divided by: ||T g||
-  Tensor radius;          // rho, 0-d or one per segment
+  Tensor loss{};            // clean loss L_B(w)
+  Tensor perturbed_loss{};  // L_B(w + epsilon)
+  Tensor gradient_norm{};   // norm the ascent divided by: ||T g||
+  Tensor radius{};          // rho, 0-d or one per segment
   bool perturbed = false;
 };
 
