@@ -40,14 +40,15 @@ void for_segments(const Segments& segments, std::int64_t begin, std::int64_t end
 }
 
 /// Calls f(s, is_adaptive, from, to) over pieces of [begin, end) with one metric and one scale.
-/// Without an adaptive metric or a scale per segment the whole range is one piece, with s = 0.
+/// Where neither changes between segments the whole range is one piece, with s = 0.
 template <class F>
 void for_pieces(const Segments& segments, Metric metric, bool per_segment, std::int64_t begin,
                 std::int64_t end, F&& f) {
-  if (!metric.adaptive && !per_segment) return f(std::int64_t{0}, false, begin, end);
-  const std::int64_t* adaptive = metric.adaptive ? segments.adaptive.data<std::int64_t>() : nullptr;
+  const bool marked = metric.adaptive && !metric.everywhere;
+  if (!marked && !per_segment) return f(std::int64_t{0}, metric.adaptive, begin, end);
+  const std::int64_t* marks = marked ? segments.adaptive.data<std::int64_t>() : nullptr;
   for_segments(segments, begin, end, [&](std::int64_t s, std::int64_t from, std::int64_t to) {
-    f(per_segment ? s : 0, adaptive != nullptr && adaptive[s] != 0, from, to);
+    f(per_segment ? s : 0, marked ? marks[s] != 0 : metric.adaptive, from, to);
   });
 }
 

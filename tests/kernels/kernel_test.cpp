@@ -1,0 +1,135 @@
+#include "kernels/kernel_test.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "polder/core/allocator.h"
+
+namespace polder::kernels::testing {
+namespace {
+
+template <class T>
+Values as_double(const Tensor& tensor) {
+  const std::vector<T> values = tensor.to_vector<T>();
+  Values result;
+  for (const T value : values) result.push_back(static_cast<double>(value));
+  return result;
+}
+
+bool agrees(double found, double expected, double allowed) {
+  if (std::isnan(expected)) return std::isnan(found);
+  if (std::isinf(expected)) return found == expected;
+  return std::abs(found - expected) <= allowed;
+}
+
+}  // namespace
+
+std::uint64_t run_seed() {
+  static const std::uint64_t seed = [] {
+    const char* given = std::getenv("POLDER_TEST_SEED");
+    return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+  }();
+  return seed;
+}
+
+std::vector<Setting> settings() {
+  std::vector<Setting> all;
+  for (const Device device : available_devices())
+    for (const DType dtype : {DType::float32, DType::float64}) all.push_back({device, dtype});
+  return all;
+}
+
+std::string name_of(const ::testing::TestParamInfo<Setting>& info) {
+  std::string name = to_string(info.param.device) + "_" + std::string(to_string(info.param.dtype));
+  std::erase(name, ':');
+  return name;
+}
+
+Values host(const Tensor& tensor) {
+  switch (tensor.dtype()) {
+    case DType::float32:
+      return as_double<float>(tensor);
+    case DType::float64:
+      return as_double<double>(tensor);
+    case DType::int64:
+      return as_double<std::int64_t>(tensor);
+    case DType::bfloat16: {
+      Values result;
+      for (const bfloat16 value : tensor.to_vector<bfloat16>())
+        result.push_back(static_cast<double>(static_cast<float>(value)));
+      return result;
+    }
+  }
+  return {};
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  const auto words = [](const Tensor& tensor) {
+    std::vector<char> bytes(tensor.bytes());
+    allocator_of(tensor.device()).copy_to_host(bytes.data(), tensor.raw(), bytes.size());
+    return bytes;
+  };
+  return words(a) == words(b);
+}
+
+void expect_close(const Tensor& found, const Values& expected, Rounding rounding) {
+  const Values values = host(found);
+  ASSERT_EQ(values.size(), expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double allowed = tolerance(found.dtype(), expected[i], rounding);
+    ASSERT_PRED3(agrees, values[i], expected[i], allowed)
+        << "element " << i << " of shape " << to_string(found.shape()) << ", off by "
+        << values[i] - expected[i];
+  }
+}
+
+Tensor KernelTest::upload(const Values& values, const Shape& shape) const {
+  if (dtype() == DType::float64) return Tensor::from(values, shape, device());
+  return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, device());
+}
+
+Tensor KernelTest::upload(const Values& values) const {
+  return upload(values, {static_cast<std::int64_t>(values.size())});
+}
+
+Tensor KernelTest::upload_indices(const Indices& values, const Shape& shape) const {
+  return Tensor::from(values, shape, device());
+}
+
+Tensor KernelTest::upload_indices(const Indices& values) const {
+  return upload_indices(values, {static_cast<std::int64_t>(values.size())});
+}
+
+Tensor KernelTest::normals(const Shape& shape) {
+  std::normal_distribution<double> law;
+  Values values(static_cast<std::size_t>(shape.numel()));
+  for (double& value : values) value = law(generator_);
+  return upload(values, shape);
+}
+
+Tensor KernelTest::uniforms(const Shape& shape, double low, double high) {
+  std::uniform_real_distribution<double> law(low, high);
+  Values values(static_cast<std::size_t>(shape.numel()));
+  for (double& value : values) value = law(generator_);
+  return upload(values, shape);
+}
+
+Indices KernelTest::draw_indices(std::int64_t count, std::int64_t bound) {
+  std::uniform_int_distribution<std::int64_t> law(0, bound - 1);
+  Indices indices(static_cast<std::size_t>(count));
+  for (std::int64_t& index : indices) index = law(generator_);
+  return indices;
+}
+
+Tensor KernelTest::poisoned(const Shape& shape) const {
+  return upload(Values(static_cast<std::size_t>(shape.numel()), std::nan("")), shape);
+}
+
+Tensor KernelTest::poisoned_indices(const Shape& shape) const {
+  return upload_indices(Indices(static_cast<std::size_t>(shape.numel()), -77), shape);
+}
+
+Tensor KernelTest::poisoned_scalar() const { return scalar(std::nan("")); }
+
+}  // namespace polder::kernels::testing
