@@ -73,9 +73,7 @@ class SecantCurvature final : public CurvatureProbe {
   void looked(const Look& look, const Tensor& g, Tensor& x) override {
     backend_of(x).axpby(look.share, g, 1.0, x);
   }
-  void finish(const Tensor& rho, Tensor& x) override {
-    scale_by(map(Unary::reciprocal, rho), x);
-  }
+  void finish(const Tensor& rho, Tensor& x) override { scale_by(map(Unary::reciprocal, rho), x); }
 };
 
 class SquaredGradientCurvature final : public CurvatureProbe {

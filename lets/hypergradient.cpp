@@ -2,8 +2,6 @@
 
 #include "polder/lets/curvature_product.h"
 #include "polder/lets/scalars.h"
-#include "polder/optim/base_optimizer.h"
-#include "polder/optim/clip.h"
 
 namespace polder::lets {
 
@@ -12,7 +10,6 @@ using optim::Excursion;
 using optim::ExcursionObserver;
 using optim::Objective;
 using optim::RadiusRule;
-using optim::Update;
 
 namespace {
 
@@ -40,17 +37,18 @@ Tensor dot(const Tensor& x, const Tensor& y) {
 
 class TangentHypergradient final : public Hypergradient {
  public:
-  TangentHypergradient(Curvature curvature, const nn::ParameterArena& arena, double step)
+  TangentHypergradient(Curvature curvature, const nn::ParameterArena& arena, double dr)
       : Hypergradient(arena),
-        probe_(make_curvature_probe(curvature, arena, step)),
+        probe_(make_curvature_probe(curvature, arena, dr)),
         tangent_(arena.make_flat()) {}
 
   UpperSlope finish(const RadiusRule& rule, Objective& objective, const Batch& batch,
-                    const Batch& validation, const Update& update) override {
+                    const Batch& validation, const BaseStep& step) override {
     rule.map_tangent(tangent_);
-    update.apply_derivative(tangent_);
+    apply_clip_derivative(step.clipping, step.gradient, tangent_);
+    step.base.apply_derivative(step.gradient, tangent_);
     const Tensor gap = measure_gap(objective, batch, validation);
-    const Tensor factor = affine(product(update.base.rate(), gap), -1.0);
+    const Tensor factor = affine(product(step.base.rate(), gap), -1.0);
     return {gap, product(factor, dot(difference_, tangent_))};
   }
 
@@ -70,21 +68,21 @@ class TangentHypergradient final : public Hypergradient {
 
 class AdjointHypergradient final : public Hypergradient {
  public:
-  AdjointHypergradient(Curvature curvature, const nn::ParameterArena& arena, double step)
+  AdjointHypergradient(Curvature curvature, const nn::ParameterArena& arena, double dr)
       : Hypergradient(arena),
         arena_(arena),
-        product_(make_curvature_product(curvature, arena, step)),
+        product_(make_curvature_product(curvature, arena, dr)),
         u_(arena.make_flat()),
         z_(arena.make_flat()) {}
 
   UpperSlope finish(const RadiusRule& rule, Objective& objective, const Batch& batch,
-                    const Batch& validation, const Update& update) override {
+                    const Batch& validation, const BaseStep& step) override {
     const Tensor gap = measure_gap(objective, batch, validation);
-    update.base.apply_derivative(update.gradient, difference_);
-    update.clip.apply_derivative(update.gradient, difference_);
+    step.base.apply_derivative(step.gradient, difference_);
+    apply_clip_derivative(step.clipping, step.gradient, difference_);
     rule.map_adjoint(difference_);
     product_->multiply(objective, batch, rule.radius(), difference_, z_);
-    const Tensor factor = affine(product(update.base.rate(), gap), -1.0);
+    const Tensor factor = affine(product(step.base.rate(), gap), -1.0);
     return {gap, product(dot_by_segment(), factor)};
   }
 
@@ -133,8 +131,8 @@ optim::StepReport Hypergradient::watch(RadiusRule& rule, Objective& objective, c
 Tensor Hypergradient::measure_gap(Objective& objective, const Batch& batch,
                                   const Batch& validation) {
   const Tensor upper = objective.gradient(validation, difference_, {.upper = true});
-  const Tensor lower = objective.gradient(
-      batch, difference_, {.weight = -1.0, .accumulate = true, .upper = true});
+  const Tensor lower =
+      objective.gradient(batch, difference_, {.weight = -1.0, .accumulate = true, .upper = true});
   return difference(upper, lower);
 }
 

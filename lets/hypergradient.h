@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "polder/lets/curvature.h"
+#include "polder/optim/base_optimizer.h"
 #include "polder/optim/rule.h"
 
 namespace polder::lets {
@@ -21,6 +22,13 @@ struct UpperSlope {
   Tensor slope;  // dJ/drho
 };
 
+/// The step that the base optimizer just made.
+struct BaseStep {
+  const optim::BaseOptimizer& base;
+  const Tensor& gradient;  // G as the base optimizer saw it
+  const optim::Clipping& clipping;
+};
+
 /// Follows one step from the rule's looks to w+ and returns dJ/drho there: `watch`, then the base
 /// optimizer's step, then `finish`, all on one step of the objective.
 class Hypergradient : private optim::ExcursionObserver {
@@ -35,8 +43,7 @@ class Hypergradient : private optim::ExcursionObserver {
   /// After the base step, at w+: the validation batch counts +1, the training batch -1, both
   /// without masks and without moving statistics.
   virtual UpperSlope finish(const optim::RadiusRule& rule, optim::Objective& objective,
-                            const Batch& batch, const Batch& validation,
-                            const optim::Update& update) = 0;
+                            const Batch& batch, const Batch& validation, const BaseStep& step) = 0;
 
  protected:
   explicit Hypergradient(const nn::ParameterArena& arena) : difference_(arena.make_flat()) {}

@@ -18,10 +18,10 @@ void check(const RadiusOptions& options) {
   require(std::isfinite(options.learning_rate) && options.learning_rate >= 0.0,
           "lets: the learning rate of the radius is {}, wanted a finite number >= 0",
           options.learning_rate);
-  require(0.0 < options.rho_min && options.rho_min < options.rho_max &&
-              std::isfinite(options.rho_max),
-          "lets: the radius is to stay in [{}, {}], wanted 0 < rho_min < rho_max < infinity",
-          options.rho_min, options.rho_max);
+  require(
+      0.0 < options.rho_min && options.rho_min < options.rho_max && std::isfinite(options.rho_max),
+      "lets: the radius is to stay in [{}, {}], wanted 0 < rho_min < rho_max < infinity",
+      options.rho_min, options.rho_max);
 }
 
 /// Where the position must stay so that rho stays in its range.
@@ -130,9 +130,7 @@ std::int64_t RadiusParameter::clamp_hits() const {
   return static_cast<std::int64_t>(Parts(state_, rho_.shape()).clamp_hits.item());
 }
 
-std::int64_t RadiusParameter::skipped() const {
-  return static_cast<std::int64_t>(skipped_.item());
-}
+std::int64_t RadiusParameter::skipped() const { return static_cast<std::int64_t>(skipped_.item()); }
 
 void RadiusParameter::visit_state(StateVisitor& visitor) {
   visitor.visit("radius_parameter", state_);
