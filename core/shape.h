@@ -29,7 +29,7 @@ class Shape {
     return {sizes_.data(), static_cast<std::size_t>(rank_)};
   }
 
-  /// The first `count` axes, and the axes from `first` on.
+  /// The first `count` axes, and the last `count` axes.
   Shape leading(int count) const;
   Shape trailing(int count) const;
   Shape with(int axis, std::int64_t size) const;

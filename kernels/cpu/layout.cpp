@@ -82,7 +82,7 @@ void CpuBackend::copy_along(int axis, const Tensor& x, std::int64_t x_begin, Ten
                             std::int64_t y_begin, std::int64_t count) {
   const int along = y.shape().axis(axis);
   const std::int64_t outer = y.shape().leading(along).numel();
-  const std::int64_t inner = y.shape().trailing(along + 1).numel();
+  const std::int64_t inner = y.shape().trailing(y.rank() - along - 1).numel();
   const std::size_t element = size_of(x.dtype());
   const std::size_t piece = static_cast<std::size_t>(count * inner) * element;
   if (outer == 0 || piece == 0) return;

@@ -30,7 +30,7 @@ void CpuBackend::random_normal(RandomKey key, double mean, double deviation, Ten
 
 void CpuBackend::dropout(const Tensor& x, double p, RandomKey key, const Tensor& row_ids,
                          Tensor& y) {
-  const std::int64_t inner = x.rank() == 0 ? 1 : x.shape().trailing(1).numel();
+  const std::int64_t inner = x.rank() == 0 ? 1 : x.shape().without(0).numel();
   if (x.numel() == 0) return;
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -9,7 +9,7 @@ namespace polder::kernels::cpu {
 
 void CpuBackend::gather_rows(const Tensor& table, const Tensor& index, Tensor& y) {
   check_indices("gather_rows", "index", index, table.size(0));
-  const std::int64_t width = table.shape().trailing(1).numel();
+  const std::int64_t width = table.shape().without(0).numel();
   const std::size_t row_bytes = static_cast<std::size_t>(width) * size_of(table.dtype());
   if (row_bytes == 0) return;
   const auto* in = static_cast<const std::byte*>(table.raw());
@@ -23,7 +23,7 @@ void CpuBackend::gather_rows(const Tensor& table, const Tensor& index, Tensor& y
 
 void CpuBackend::scatter_add_rows(const Tensor& x, const Tensor& index, Tensor& table) {
   check_indices("scatter_add_rows", "index", index, table.size(0));
-  const std::int64_t width = table.shape().trailing(1).numel(), count = index.numel();
+  const std::int64_t width = table.shape().without(0).numel(), count = index.numel();
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
