@@ -103,10 +103,6 @@ Variable dropout(const Variable& x, double p, RandomKey key, const Tensor& row_i
 Variable gather_rows(const Variable& table, const Tensor& index);
 /// y [rows, ...] = zeros with x[r] added at row index[r]: the adjoint of gather_rows.
 Variable scatter_rows(const Variable& x, const Tensor& index, std::int64_t rows);
-/// y.flat[i] = x.flat[index.flat[i]], in index's shape.
-Variable gather_elements(const Variable& x, const Tensor& index);
-/// y [shape] = zeros with x.flat[i] added at index.flat[i]: the adjoint of gather_elements.
-Variable scatter_elements(const Variable& x, const Tensor& index, const Shape& shape);
 
 // ---- reductions and layout ----------------------------------------------------------------------
 /// Sum or mean of all elements: 0-d.

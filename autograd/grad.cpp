@@ -23,8 +23,9 @@ using Visits = std::unordered_map<const Node*, Visit>;
 void require_usable(const Node& node) {
   require(!node.freed, "grad: the record was freed by an earlier pass; retain_graph keeps it");
   for (const Variable& input : node.inputs)
-    require(!input.defined() || input.node()->stamp < node.stamp,
-            "grad: the record is stale: a leaf {} was rebound after it was used", input.shape());
+    if (input.defined())
+      require(input.node()->stamp < node.stamp,
+              "grad: the record is stale: a leaf {} was rebound after it was used", input.shape());
 }
 
 Needs needed_inputs(const Node& node, const Visits& visits) {

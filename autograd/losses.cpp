@@ -14,7 +14,7 @@ Tensor target_distribution(const Tensor& x, const Tensor& labels, double smoothi
 
 Variable cross_entropy(const Variable& x, const Tensor& labels, double smoothing) {
   require(x.rank() == 2, "cross_entropy: x {}, wanted [rows, classes]", x.shape());
-  require_index("cross_entropy", labels, x.size(1));
+  require_int64("cross_entropy", labels);
   require(labels.shape() == Shape{x.size(0)}, "cross_entropy: labels {} for x {}", labels.shape(),
           x.shape());
   require(smoothing >= 0.0 && smoothing <= 1.0, "cross_entropy: smoothing {} is outside [0, 1]",

@@ -19,6 +19,28 @@ Shape pooled_shape(std::string_view function, const Shape& x, const Window& wind
           check(x[2], window.kernel_w, window.stride_w, window.padding_w), x[3]};
 }
 
+// Picking elements by flat position and putting them back are adjoint. The positions come from a
+// back end, so they need no check.
+Variable put_back(const Variable& x, const Tensor& positions, const Shape& shape);
+
+Variable pick(const Variable& x, const Tensor& positions) {
+  Tensor y = empty_like(x.value(), positions.shape());
+  kernels::backend_of(y).gather_elements(x.value(), positions, y);
+  const auto gradient = [positions, x_shape = x.shape()](const Variable&, const Variable& dy,
+                                                         const Needs&) -> Variables {
+    return {put_back(dy, positions, x_shape)};
+  };
+  return Variable::result(y, {x}, gradient);
+}
+
+Variable put_back(const Variable& x, const Tensor& positions, const Shape& shape) {
+  Tensor y = full_like(x.value(), shape, 0.0);
+  kernels::backend_of(y).scatter_add_elements(x.value(), positions, y);
+  const auto gradient = [positions](const Variable&, const Variable& dy,
+                                    const Needs&) -> Variables { return {pick(dy, positions)}; };
+  return Variable::result(y, {x}, gradient);
+}
+
 /// Adjoint of average_pool2d, whose gradient is the pooling again.
 Variable average_unpool2d(const Variable& dy, const Window& window, const Shape& x_shape) {
   Tensor dx = empty_like(dy.value(), x_shape);
@@ -33,11 +55,11 @@ Variable average_unpool2d(const Variable& dy, const Window& window, const Shape&
 
 Variable max_pool2d(const Variable& x, Window window) {
   Tensor y = empty_like(x.value(), pooled_shape("max_pool2d", x.shape(), window));
-  Tensor index = Tensor::empty(y.shape(), DType::int64, y.device());
-  kernels::backend_of(y).max_pool(x.value(), window, y, index);
-  const auto gradient = [index, x_shape = x.shape()](const Variable&, const Variable& dy,
-                                                     const Needs&) -> Variables {
-    return {scatter_elements(dy, index, x_shape)};
+  Tensor positions = Tensor::empty(y.shape(), DType::int64, y.device());
+  kernels::backend_of(y).max_pool(x.value(), window, y, positions);
+  const auto gradient = [positions, x_shape = x.shape()](const Variable&, const Variable& dy,
+                                                         const Needs&) -> Variables {
+    return {put_back(dy, positions, x_shape)};
   };
   return Variable::result(y, {x}, gradient);
 }

@@ -16,9 +16,8 @@ Tensor full_like(const Tensor& x, const Shape& shape, double value);
 
 /// Throws Error unless a and b have one element type and live on one device.
 void require_same_kind(std::string_view function, const Variable& a, const Variable& b);
-/// Throws Error unless `index` is int64 [size] with values in [0, bound). Values are looked at
-/// where that needs no wait for a device.
-void require_index(std::string_view function, const Tensor& index, std::int64_t bound);
+/// Throws Error unless the labels or indices are int64.
+void require_int64(std::string_view function, const Tensor& index);
 
 /// x as [rows, n] with n its last axis.
 Tensor as_rows(const Tensor& x);

@@ -12,7 +12,7 @@ Tensor flat_rows(const Tensor& x) { return x.reshape({x.size(0), x.shape().witho
 
 Variable gather_rows(const Variable& table, const Tensor& index) {
   require(table.rank() > 0, "gather_rows: a scalar has no rows");
-  require_index("gather_rows", index, table.size(0));
+  require_int64("gather_rows", index);
   require(index.rank() == 1, "gather_rows: index {}, wanted [rows]", index.shape());
   Tensor y = empty_like(table.value(), table.shape().with(0, index.size(0)));
   Tensor y_rows = flat_rows(y);
@@ -26,7 +26,7 @@ Variable gather_rows(const Variable& table, const Tensor& index) {
 
 Variable scatter_rows(const Variable& x, const Tensor& index, std::int64_t rows) {
   require(x.rank() > 0, "scatter_rows: a scalar has no rows");
-  require_index("scatter_rows", index, rows);
+  require_int64("scatter_rows", index);
   require(index.shape() == Shape{x.size(0)}, "scatter_rows: index {} for x {}", index.shape(),
           x.shape());
   Tensor y = full_like(x.value(), x.shape().with(0, rows), 0.0);
@@ -34,29 +34,6 @@ Variable scatter_rows(const Variable& x, const Tensor& index, std::int64_t rows)
   kernels::backend_of(y).scatter_add_rows(flat_rows(x.value()), index, y_rows);
   const auto gradient = [index](const Variable&, const Variable& dy, const Needs&) -> Variables {
     return {gather_rows(dy, index)};
-  };
-  return Variable::result(y, {x}, gradient);
-}
-
-Variable gather_elements(const Variable& x, const Tensor& index) {
-  require_index("gather_elements", index, x.value().numel());
-  Tensor y = empty_like(x.value(), index.shape());
-  kernels::backend_of(y).gather_elements(x.value(), index, y);
-  const auto gradient = [index, x_shape = x.shape()](const Variable&, const Variable& dy,
-                                                     const Needs&) -> Variables {
-    return {scatter_elements(dy, index, x_shape)};
-  };
-  return Variable::result(y, {x}, gradient);
-}
-
-Variable scatter_elements(const Variable& x, const Tensor& index, const Shape& shape) {
-  require_index("scatter_elements", index, shape.numel());
-  require(index.shape() == x.shape(), "scatter_elements: index {} for x {}", index.shape(),
-          x.shape());
-  Tensor y = full_like(x.value(), shape, 0.0);
-  kernels::backend_of(y).scatter_add_elements(x.value(), index, y);
-  const auto gradient = [index](const Variable&, const Variable& dy, const Needs&) -> Variables {
-    return {gather_elements(dy, index)};
   };
   return Variable::result(y, {x}, gradient);
 }
