@@ -56,8 +56,8 @@ void cut_out(std::span<float> image, const Shape& shape, std::int64_t side, std:
 
 /// How a sample becomes a row of a batch.
 struct Preparation {
-  Normalization normalization;
-  Augmentation augmentation;
+  Normalization normalization = {};
+  Augmentation augmentation = {};
   std::uint64_t seed = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "polder/data/file.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <system_error>
 
@@ -23,6 +24,26 @@ std::vector<std::byte> read_file(const std::filesystem::path& file, std::uintmax
   require(stream.gcount() == static_cast<std::streamsize>(size),
           "{}: only {} of {} bytes could be read", file.string(), stream.gcount(), size);
   return bytes;
+}
+
+std::filesystem::path find_data(const DataPlace& place, const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> candidates;
+  if (!folder.empty()) {
+    candidates.push_back(folder);
+  } else {
+    const char* const home = std::getenv("POLDER_DATA");
+    if (home != nullptr && *home != '\0')
+      candidates = {std::filesystem::path(home) / place.subfolder, home};
+    if (!place.usual.empty()) candidates.emplace_back(place.usual);
+  }
+  std::string tried;
+  for (const auto& candidate : candidates) {
+    std::error_code ignored;
+    if (std::filesystem::exists(candidate / place.file, ignored)) return candidate;
+    tried += (tried.empty() ? "" : ", ") + candidate.string();
+  }
+  fail("{}: {} not found in {}: {}", place.what, place.file,
+       tried.empty() ? "any folder (none was named)" : tried, place.advice);
 }
 
 }  // namespace polder::data

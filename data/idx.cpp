@@ -3,8 +3,8 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
-#include <cstdlib>
 
 #include "polder/core/error.h"
 #include "polder/data/file.h"
@@ -17,7 +17,6 @@ constexpr std::uint64_t kMaxDataBytes = std::uint64_t{1} << 32;
 /// One compressed byte never stands for more than this many bytes (zlib's technical notes: 1032).
 constexpr std::uint64_t kMaxInflation = 1032;
 constexpr int kExpectGzipHeader = 16;
-const char* const kDebianFolder = "/usr/share/datasets/fashion-mnist";
 
 /// Decompresses one gzip member piece by piece.
 class GzipReader {
@@ -143,25 +142,12 @@ ImageSet read_idx_images(const std::filesystem::path& images, const std::filesys
 }
 
 std::filesystem::path find_fashion_mnist(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> places;
-  const char* const data = std::getenv("POLDER_DATA");
-  if (!folder.empty()) {
-    places = {folder};
-  } else {
-    if (data != nullptr && *data != '\0')
-      places = {std::filesystem::path(data) / "fashion-mnist", data};
-    places.emplace_back(kDebianFolder);
-  }
-  std::string tried;
-  for (const auto& place : places) {
-    std::error_code ignored;
-    if (std::filesystem::exists(place / "train-images-idx3-ubyte.gz", ignored)) return place;
-    tried += (tried.empty() ? "" : ", ") + place.string();
-  }
-  fail(
-      "Fashion-MNIST: train-images-idx3-ubyte.gz not found in {}: install dataset-fashion-mnist or "
-      "name the folder",
-      tried);
+  return find_data({.what = "Fashion-MNIST",
+                    .file = "train-images-idx3-ubyte.gz",
+                    .subfolder = "fashion-mnist",
+                    .usual = "/usr/share/datasets/fashion-mnist",
+                    .advice = "install Debian's dataset-fashion-mnist or name the folder"},
+                   folder);
 }
 
 ImageSet load_fashion_mnist(Part part, const std::filesystem::path& folder) {

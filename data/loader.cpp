@@ -5,6 +5,7 @@
 
 #include "polder/core/error.h"
 #include "polder/data/prefetcher.h"
+#include "polder/data/shuffle.h"
 
 namespace polder::data {
 namespace {
@@ -194,12 +195,6 @@ void Loader::visit_state(StateVisitor& visitor, const std::string& prefix) {
   visitor.visit(prefix + "epoch", position.epoch);
   visitor.visit(prefix + "offset", position.offset);
   impl_->seek(position);
-}
-
-std::vector<std::int64_t> shuffled(std::vector<std::int64_t> indices, RandomKey key) {
-  for (std::size_t i = indices.size(); i > 1; --i)
-    std::swap(indices[i - 1], indices[below(key, i - 1, i)]);
-  return indices;
 }
 
 Batch gather(const Dataset& dataset, std::span<const std::int64_t> indices,

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "polder/core/batch.h"
-#include "polder/core/random.h"
 #include "polder/core/state.h"
 #include "polder/data/augment.h"
 #include "polder/data/dataset.h"
@@ -20,8 +19,8 @@ struct LoaderOptions {
   bool shuffle = true;
   /// Leave out the last batch of an epoch when it would be smaller.
   bool drop_last = false;
-  Normalization normalization;
-  Augmentation augmentation;
+  Normalization normalization = {};
+  Augmentation augmentation = {};
   /// Of the order and of the augmentation.
   std::uint64_t seed = 0;
   /// Batches that a background thread prepares ahead; 0 prepares each one when it is asked for.
@@ -68,9 +67,6 @@ class Loader {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// A permutation of `indices` by Fisher-Yates with the numbers of `key`.
-std::vector<std::int64_t> shuffled(std::vector<std::int64_t> indices, RandomKey key);
 
 /// The given samples as one batch, normalised, without augmentation.
 Batch gather(const Dataset& dataset, std::span<const std::int64_t> indices,

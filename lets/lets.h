@@ -2,71 +2,69 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
 
+#include "polder/lets/hypergradient.h"
+#include "polder/lets/radius_parameter.h"
 #include "polder/optim/registry.h"
-#include "polder/optim/rule.h"
 
 namespace polder::lets {
 
-/// How the Hessian-vector product H(w + epsilon) u inside the hypergradient is obtained.
-enum class Curvature { exact, finite_difference, secant, squared_gradient };
-std::string_view to_string(Curvature curvature);
-/// Throws Error naming the nearest known way.
-Curvature parse_curvature(const std::string& name);
-
-/// How rho stays positive: rho = rho0 exp(nu), or clamped steps on rho itself.
-enum class Parametrisation { log, clipped };
-enum class UpperOptimizer { adam, sgd };
-
-/// Defaults are our reconstruction, not the paper's.
+/// Defaults are our reconstruction, not the paper's (docs/methods/lets.md).
 struct LetsOptions {
   Curvature curvature = Curvature::exact;
-  Parametrisation parametrisation = Parametrisation::log;
-  UpperOptimizer optimizer = UpperOptimizer::adam;
-  double learning_rate = 1e-3;    // lr_nu
+  RadiusOptions radius;
   std::int64_t update_every = 1;  // q_every: an upper step every so many steps
   bool per_segment = false;       // one radius per segment
-  double rho_min = 1e-5, rho_max = 1e2;
-  bool allow_inexact = false;  // accept rules or base optimizers without an exact derivative
+  double difference_step = 0.0;   // dr of finite_difference; 0: 0.1 rho (float32), 1e-5 (float64)
+  bool allow_inexact = false;     // accept a base optimizer without an exact derivative
 };
 
 /// Learns the radius of a wrapped rule by gradient descent on the squared gap between validation
 /// and training loss, through one unrolled step. Wang, Jiang, Fu, Zhang, ECML-PKDD 2024, arXiv
-/// 2408.08222; see docs/methods/lets.md for what is our reconstruction.
+/// 2408.08222; docs/methods/lets.md says what is our reconstruction.
 ///
-///   J(rho) = 1/2 (L_vl(w+) - L_tr(w+))^2,  w+ = w - eta Update(grad L_tr(w + rho u))
-///   dJ/drho = -eta (L_vl - L_tr) < grad L_vl(w+) - grad L_tr(w+), D A H(w + rho u) u >
+///   lower step:  g <- wrapped rule on B;  w+ <- Base(w, clip g)
+///   upper step:  h = dJ/drho at w+ (Hypergradient), B against a held-out batch;
+///                rho <- one step along h (RadiusParameter); it acts from the next step
 ///
-/// D = d Update / d G of the base optimizer, A the wrapped rule's map (RadiusRule::map_tangent).
-/// The new rho acts from the next step.
-class Lets final : public optim::Rule, private optim::ExcursionObserver {
+/// An upper step happens on every `update_every`-th step, unless the rule did not perturb or the
+/// base optimizer says that its derivative means little (the first step of Adam); a hypergradient
+/// that is not finite moves nothing. Upper steps without learning rate are made all the same. All
+/// scalars stay on the device; a step reads nothing back.
+///
+/// Cost of an upper step beyond the wrapped rule: 2 gradients, and for `exact` one Hessian-vector
+/// product, for `finite_difference` 2 gradients more. Memory: 2 flat tensors, 3 with `exact` and
+/// `squared_gradient`; one radius per segment takes 3, 4 with `squared_gradient`.
+class Lets final : public optim::Rule {
  public:
-  Lets(std::unique_ptr<optim::RadiusRule> wrapped, LetsOptions options, nn::ParameterArena& arena);
+  /// Takes over the rule's radius, which must outlast no one else's changes. Throws Error when
+  /// there is no rule, its radius is out of range, update_every < 1, a learning rate is negative,
+  /// or `secant` is asked for with one radius per segment.
+  Lets(std::unique_ptr<optim::RadiusRule> wrapped, const LetsOptions& options,
+       nn::ParameterArena& arena);
 
   optim::StepReport gradient(optim::Objective& objective, const Batch& batch, Tensor& g) override;
+  /// Throws Error when the objective has no validation data, or when the base optimizer has no
+  /// exact derivative and `allow_inexact` is off.
   void after_update(optim::Objective& objective, const Batch& batch,
-                    const optim::BaseOptimizer& base, const Tensor& g) override;
+                    const optim::BaseOptimizer& base, const Tensor& g,
+                    const optim::Clipping& clipping) override;
   void visit_state(StateVisitor& visitor) override;
 
-  /// dJ/drho of the last upper step: 0-d float64, or [segments]; undefined before the first.
-  const Tensor& hypergradient() const { return hypergradient_; }
-  const Tensor& radius() const { return wrapped_->radius(); }
+  /// The gap and dJ/drho of the last upper step, on the device; undefined before the first.
+  const UpperSlope& last_upper() const { return last_upper_; }
+  const Tensor& radius() const { return parameter_.radius(); }
+  const RadiusParameter& parameter() const { return parameter_; }
+  optim::RadiusRule& wrapped() { return *wrapped_; }
   const LetsOptions& options() const { return options_; }
-  /// Steps on which rho was held back by rho_min or rho_max.
-  std::int64_t clamp_hits() const { return clamp_hits_; }
 
  private:
-  void arrived(optim::Excursion& excursion, const Batch& rows, double share) override;
-  void looked(optim::Excursion& excursion, const Batch& rows, double share,
-              const Tensor& g) override;
-
   std::unique_ptr<optim::RadiusRule> wrapped_;
   LetsOptions options_;
-  Tensor hypergradient_;
-  std::int64_t clamp_hits_ = 0;
-  // ... the author of lets.cpp completes this section.
+  RadiusParameter parameter_;
+  std::unique_ptr<Hypergradient> hypergradient_;
+  bool upper_step_ = false;  // the step under way has been watched
+  UpperSlope last_upper_;
 };
 
 /// Adds lets_<name> for every rule with a radius: lets_sam, lets_asam, lets_m_sharp_sam.

@@ -1,0 +1,71 @@
+#include "polder/lets/lets.h"
+
+#include <utility>
+
+namespace polder::lets {
+
+using optim::Objective;
+using optim::RadiusRule;
+using optim::StepReport;
+
+namespace {
+
+/// The wrapped rule's radius where learning starts: as it is, or repeated for every segment.
+Tensor starting_radius(const RadiusRule* rule, const LetsOptions& options,
+                       const nn::ParameterArena& arena) {
+  require(rule != nullptr, "lets: no rule to wrap, wanted one with a radius");
+  const Tensor& rho = rule->radius();
+  require(options.per_segment || rho.rank() == 0,
+          "lets: the wrapped rule has {} radii, wanted one, or per_segment", rho.numel());
+  if (!options.per_segment || rho.rank() == 1) return rho;
+  const std::vector<double> radii(arena.segments().size(), rho.item());
+  return Tensor::from(radii, {static_cast<std::int64_t>(radii.size())}, rho.device());
+}
+
+std::unique_ptr<Hypergradient> choose_hypergradient(const LetsOptions& options,
+                                                    const nn::ParameterArena& arena) {
+  const auto make = options.per_segment ? make_segment_hypergradient : make_hypergradient;
+  return make(options.curvature, arena, options.difference_step);
+}
+
+}  // namespace
+
+Lets::Lets(std::unique_ptr<RadiusRule> wrapped, const LetsOptions& options,
+           nn::ParameterArena& arena)
+    : wrapped_(std::move(wrapped)),
+      options_(options),
+      parameter_(starting_radius(wrapped_.get(), options, arena), options.radius),
+      hypergradient_(choose_hypergradient(options, arena)) {
+  require(options.update_every >= 1, "lets: update_every is {}, wanted at least 1",
+          options.update_every);
+  wrapped_->set_radius(parameter_.radius());
+}
+
+StepReport Lets::gradient(Objective& objective, const Batch& batch, Tensor& g) {
+  upper_step_ = false;
+  if ((objective.step() + 1) % options_.update_every != 0)
+    return wrapped_->gradient(objective, batch, g);
+  StepReport report = hypergradient_->watch(*wrapped_, objective, batch, g);
+  upper_step_ = report.perturbed;
+  report.radius = report.radius.clone();  // the radius of this step, not of the next
+  return report;
+}
+
+void Lets::after_update(Objective& objective, const Batch& batch, const optim::BaseOptimizer& base,
+                        const Tensor& g, const optim::Clipping& clipping) {
+  require(base.derivative_is_exact() || options_.allow_inexact,
+          "lets: the base optimizer has no exact derivative by its gradient; choose another one, "
+          "or set allow_inexact");
+  if (!std::exchange(upper_step_, false) || !base.derivative_is_reliable()) return;
+  const Batch validation = objective.validation_batch();
+  last_upper_ =
+      hypergradient_->finish(*wrapped_, objective, batch, validation, {base, g, clipping});
+  parameter_.descend(last_upper_.slope);
+}
+
+void Lets::visit_state(StateVisitor& visitor) {
+  wrapped_->visit_state(visitor);
+  parameter_.visit_state(visitor);
+}
+
+}  // namespace polder::lets

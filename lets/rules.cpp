@@ -1,0 +1,84 @@
+#include <algorithm>
+
+#include "polder/lets/lets.h"
+
+namespace polder::lets {
+
+using optim::HyperParameter;
+using optim::RadiusRule;
+using optim::Rule;
+using optim::RuleEntry;
+using optim::Settings;
+
+namespace {
+
+const std::vector<HyperParameter>& hyper_parameters() {
+  static const std::vector<HyperParameter> parameters = {
+      {"curvature", "exact", "way to H u: exact, finite_difference, secant, squared_gradient"},
+      {"lr_nu", "1e-3", "learning rate of the radius; 0 holds it"},
+      {"update_every", "1", "an upper step every so many steps"},
+      {"parametrisation", "log", "log: rho = rho0 exp(nu); clipped: steps on rho itself"},
+      {"upper_optimizer", "adam", "what moves the radius: adam, sgd"},
+      {"per_segment", "false", "one radius per segment"},
+      {"rho_min", "1e-5", "smallest radius"},
+      {"rho_max", "1e2", "largest radius"},
+  };
+  return parameters;
+}
+
+LetsOptions read_options(const Settings& settings) {
+  LetsOptions options;
+  options.curvature = parse_curvature(settings.text("curvature"));
+  options.radius.learning_rate = settings.number("lr_nu");
+  options.update_every = settings.integer("update_every");
+  options.radius.parametrisation = parse_parametrisation(settings.text("parametrisation"));
+  options.radius.optimizer = parse_upper_optimizer(settings.text("upper_optimizer"));
+  options.per_segment = settings.flag("per_segment");
+  options.radius.rho_min = settings.number("rho_min");
+  options.radius.rho_max = settings.number("rho_max");
+  return options;
+}
+
+/// The rule of an entry when it has a radius, else null. Throws Error (`lets_<name>` asked for).
+std::unique_ptr<RadiusRule> make_radius_rule(const RuleEntry& entry, const Settings& settings,
+                                             nn::ParameterArena& arena) {
+  std::unique_ptr<Rule> rule = entry.make(settings, arena);
+  auto* with_radius = dynamic_cast<RadiusRule*>(rule.get());
+  if (with_radius == nullptr) return nullptr;
+  rule.release();
+  return std::unique_ptr<RadiusRule>(with_radius);
+}
+
+/// Tries the entry on a single weight.
+bool has_radius(const RuleEntry& entry) {
+  nn::ParameterArena arena({{"w", Tensor::zeros({1})}});
+  Settings defaults;
+  for (const HyperParameter& parameter : entry.parameters)
+    defaults.set(parameter.name, parameter.value);
+  return make_radius_rule(entry, defaults, arena) != nullptr;
+}
+
+RuleEntry with_learned_radius(const RuleEntry& wrapped) {
+  RuleEntry entry;
+  entry.name = "lets_" + wrapped.name;
+  entry.summary = wrapped.name + " with its radius learned on held-out data";
+  entry.paper = "Wang, Jiang, Fu, Zhang 2024, arXiv 2408.08222, over " + wrapped.paper;
+  entry.parameters = wrapped.parameters;
+  for (const HyperParameter& parameter : hyper_parameters()) entry.parameters.push_back(parameter);
+  entry.needs_validation = true;
+  entry.make = [wrapped](const Settings& settings, nn::ParameterArena& arena) {
+    return std::make_unique<Lets>(make_radius_rule(wrapped, settings, arena),
+                                  read_options(settings), arena);
+  };
+  return entry;
+}
+
+}  // namespace
+
+void add_rules(optim::RuleRegistry& registry) {
+  const std::vector<RuleEntry> entries = registry.entries();
+  for (const RuleEntry& entry : entries)
+    if (has_radius(entry)) registry.add(with_learned_radius(entry));
+}
+
+}  // namespace polder::lets
