@@ -44,16 +44,17 @@ void append(Records& records, std::span<const std::byte> bytes, const Layout& la
   require(!bytes.empty() && bytes.size() % size == 0,
           "{}: {} bytes, a multiple of {} (one image) wanted", name, bytes.size(), size);
   const std::size_t count = bytes.size() / size;
-  records.labels.reserve(records.labels.size() + count);
-  records.pixels.reserve(records.pixels.size() + count * kImage);
+  const std::size_t first = records.labels.size();
+  records.labels.resize(first + count);
+  records.pixels.resize((first + count) * kImage);
   for (std::size_t i = 0; i < count; ++i) {
     const auto record = bytes.subspan(i * size, size);
     check_labels(record, layout, i, name);
-    records.labels.push_back(std::to_integer<std::int64_t>(record[layout.chosen]));
+    records.labels[first + i] = std::to_integer<std::int64_t>(record[layout.chosen]);
     const auto planes = record.subspan(layout.classes.size());
-    for (std::size_t pixel = 0; pixel < kPlane; ++pixel)
-      for (std::size_t channel = 0; channel < 3; ++channel)
-        records.pixels.push_back(std::to_integer<std::uint8_t>(planes[channel * kPlane + pixel]));
+    std::uint8_t* const image = records.pixels.data() + (first + i) * kImage;
+    for (std::size_t j = 0; j < kImage; ++j)
+      image[j] = std::to_integer<std::uint8_t>(planes[j % 3 * kPlane + j / 3]);
   }
 }
 
