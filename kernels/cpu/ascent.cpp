@@ -40,16 +40,26 @@ void for_segments(const Segments& segments, std::int64_t begin, std::int64_t end
 }
 
 /// Calls f(s, is_adaptive, from, to) over pieces of [begin, end) with one metric and one scale.
-/// Where neither changes between segments the whole range is one piece, with s = 0.
+/// Without a scale per segment, neighbours with the same metric are one piece, with s = 0: so an
+/// adaptive metric that meets no marked segment sums in the order of the plain one.
 template <class F>
 void for_pieces(const Segments& segments, Metric metric, bool per_segment, std::int64_t begin,
                 std::int64_t end, F&& f) {
   const bool marked = metric.adaptive && !metric.everywhere;
   if (!marked && !per_segment) return f(std::int64_t{0}, metric.adaptive, begin, end);
   const std::int64_t* marks = marked ? segments.adaptive.data<std::int64_t>() : nullptr;
+  std::int64_t start = begin;
+  bool current = false;
   for_segments(segments, begin, end, [&](std::int64_t s, std::int64_t from, std::int64_t to) {
-    f(per_segment ? s : 0, marked ? marks[s] != 0 : metric.adaptive, from, to);
+    const bool adaptive = marked ? marks[s] != 0 : metric.adaptive;
+    if (per_segment) return f(s, adaptive, from, to);
+    if (adaptive != current && start < from) {
+      f(std::int64_t{0}, current, start, from);
+      start = from;
+    }
+    current = adaptive;
   });
+  if (!per_segment) f(std::int64_t{0}, current, start, end);
 }
 
 /// out[i] = finish(i, scale T T g[i]).
