@@ -149,9 +149,9 @@ TEST(ParameterArena, RefusesWeightsItCannotPutInOneTensor) {
   EXPECT_EQ(error_of([&] { ParameterArena arena(mixed); }),
             "ParameterArena: table is float64 on cpu, but matrix is float32 on cpu");
   EXPECT_EQ(error_of([] {
-              ParameterArena arena({{"n", Tensor::zeros({1}, DType::int64)}});
+              ParameterArena arena({{"n", Tensor::zeros({1}, DType::bfloat16)}});
             }),
-            "ParameterArena: n is int64, wanted float32 or float64");
+            "ParameterArena: n is bfloat16, wanted float32 or float64");
   class Empty : public Module {
     Variable forward(const Variable& x, Pass&) override { return x; }
   } empty;

@@ -1,0 +1,129 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "polder/nn/models/lenet.h"
+#include "polder/nn/models/mlp.h"
+#include "polder/nn/models/registry.h"
+#include "polder/nn/models/resnet.h"
+#include "polder/nn/models/wide_resnet.h"
+#include "support.h"
+
+namespace polder::nn {
+namespace {
+
+/// Weights of a 3x3 convolution without bias and the batch norm behind (or before) it.
+std::int64_t conv3(std::int64_t in, std::int64_t out) { return 9 * in * out; }
+std::int64_t norm(std::int64_t channels) { return 2 * channels; }
+std::int64_t linear(std::int64_t in, std::int64_t out) { return in * out + out; }
+
+std::int64_t resnet_count(const std::vector<std::int64_t>& widths, std::int64_t blocks,
+                          bool projection) {
+  std::int64_t count = conv3(3, widths[0]) + norm(widths[0]), width = widths[0];
+  for (const std::int64_t next : widths) {
+    count += conv3(width, next) + norm(next) + (2 * blocks - 1) * (conv3(next, next) + norm(next));
+    if (projection && width != next) count += width * next + norm(next);
+    width = next;
+  }
+  return count + linear(width, 10);
+}
+
+std::int64_t wide_resnet_count(std::int64_t blocks, std::int64_t k) {
+  std::int64_t count = conv3(3, 16), width = 16;
+  for (const std::int64_t next : {16 * k, 32 * k, 64 * k}) {
+    count += norm(width) + conv3(width, next) + width * next + norm(next) + conv3(next, next);
+    count += (blocks - 1) * 2 * (norm(next) + conv3(next, next));
+    width = next;
+  }
+  return count + norm(width) + linear(width, 10);
+}
+
+std::int64_t count_of(const char* name) {
+  return count_weights(*make_model(name, {32, 32, 3}, 10, {}));
+}
+
+TEST(Models, ResNetsHaveTheWeightsOfTheirClosedForm) {
+  EXPECT_EQ(count_of("resnet20"), resnet_count({16, 32, 64}, 3, false));
+  EXPECT_EQ(count_of("resnet20"), 269722);  // the paper says 0.27 M
+  EXPECT_EQ(count_of("resnet32"), resnet_count({16, 32, 64}, 5, false));
+  EXPECT_EQ(count_of("resnet56"), resnet_count({16, 32, 64}, 9, false));  // 0.85 M
+  EXPECT_EQ(count_of("resnet18"), resnet_count({64, 128, 256, 512}, 2, true));
+  ResNetOptions options = resnet_of_depth(20);
+  options.shortcut = Shortcut::b;
+  EXPECT_EQ(count_weights(*resnet(3, 10, {}, options)), resnet_count({16, 32, 64}, 3, true));
+}
+
+TEST(Models, WideResNetsHaveTheWeightsOfTheirClosedForm) {
+  EXPECT_EQ(count_of("wide_resnet16_8"), wide_resnet_count(2, 8));  // the paper says 11.0 M
+  EXPECT_EQ(wide_resnet_count(4, 10), 36479194);                    // the paper says 36.5 M
+  EXPECT_EQ(count_of("wide_resnet28_10"), wide_resnet_count(4, 10));
+}
+
+TEST(Models, LeNetAndMlpHaveTheWeightsOfTheirClosedForm) {
+  // The paper's 28 x 28 digits stand in a 32 x 32 field: both give 5 x 5 x 16 features.
+  const std::int64_t lenet5 =
+      25 * 6 + 6 + 25 * 6 * 16 + 16 + linear(400, 120) + linear(120, 84) + linear(84, 10);
+  EXPECT_EQ(count_weights(*make_model("lenet", {28, 28, 1}, 10, {})), lenet5);
+  EXPECT_EQ(count_weights(*make_model("lenet", {32, 32, 1}, 10, {})), lenet5);
+  EXPECT_EQ(count_weights(*make_model("mlp", {28, 28, 1}, 10, {}, {.hidden = {30, 20}})),
+            linear(784, 30) + linear(30, 20) + linear(20, 10));
+}
+
+TEST(Models, GiveALogitPerClass) {
+  for (const std::string& name : model_names()) {
+    if (name.starts_with("wide_resnet") || name == "resnet18") continue;  // minutes on a small CPU
+    SCOPED_TRACE(name);
+    const ModulePtr model = make_model(name, {17, 15, 2}, 7, {});
+    for (const bool training : {true, false}) {
+      Pass pass{.training = training};
+      const Variable y = model->forward(Variable(Tensor::zeros({3, 17, 15, 2})), pass);
+      EXPECT_EQ(y.shape(), (Shape{3, 7}));
+    }
+  }
+  Pass pass;
+  const Variable x(Tensor::zeros({2, 8, 8, 3}));
+  EXPECT_EQ(wide_resnet(3, 5, {}, {.depth = 10, .widen = 1})->forward(x, pass).shape(),
+            (Shape{2, 5}));
+  EXPECT_EQ(make_model("resnet18", {8, 8, 3}, 5, {})->forward(x, pass).shape(), (Shape{2, 5}));
+}
+
+TEST(Models, SameSeedSameWeights) {
+  const auto weights = [](std::uint64_t seed) {
+    return parameter_of(*make_model("resnet20", {8, 8, 3}, 10, {.seed = seed}),
+                        "stage3.block2.conv1.weight")
+        .value()
+        .to_vector<float>();
+  };
+  EXPECT_EQ(weights(4), weights(4));
+  EXPECT_NE(weights(4), weights(5));
+}
+
+TEST(Models, WideResNetDropsOnlyInsideItsBlocks) {
+  const auto model = wide_resnet(1, 3, {}, {.depth = 16, .widen = 1, .dropout = 0.3});
+  Pass pass{.masks = random_key(1, "masks")};
+  model->forward(Variable(Tensor::zeros({2, 8, 8, 1})), pass);
+  EXPECT_EQ(pass.layers_masked, 6U);
+}
+
+TEST(Models, RegistryRefusesWhatItDoesNotKnow) {
+  const auto error = [](const char* name, const Shape& shape, const ModelOptions& options = {}) {
+    return error_of([&] { make_model(name, shape, 10, {}, options); });
+  };
+  EXPECT_EQ(error("resnet21", {32, 32, 3}),
+            "make_model: unknown model \"resnet21\", nearest is \"resnet20\"");
+  EXPECT_EQ(error("resnet20", {784}),
+            "make_model: resnet20 takes images [H, W, C], found samples of shape [784]");
+  EXPECT_EQ(error("lenet", {8, 28, 1}),
+            "lenet: input [8, 28, 1], wanted [H, W, C] of at least 12 x 12");
+  EXPECT_EQ(error("lenet", {28, 28, 1}, {.dropout = 0.1}),
+            "make_model: lenet has no option dropout");
+  EXPECT_EQ(error("mlp", {4}, {.activation = "tan"}),
+            "activation: unknown name \"tan\", nearest is \"tanh\"");
+  EXPECT_EQ(error_of([] { make_model("mlp", {4}, 0, {}); }),
+            "make_model: 0 classes, wanted a positive number");
+  EXPECT_EQ(error_of([] { resnet_of_depth(19); }), "resnet: depth 19, wanted 18 or 6n + 2");
+  EXPECT_EQ(error_of([] { wide_resnet(3, 10, {}, {.depth = 29}); }),
+            "wide_resnet: depth 29, wanted 6n + 4");
+}
+
+}  // namespace
+}  // namespace polder::nn
