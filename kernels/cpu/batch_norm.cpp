@@ -70,7 +70,8 @@ void channel_moments(const T* x, const Pieces& cut, double epsilon, T* mean, T* 
                     static_cast<double>(std::min(cut.height, cut.rows - from)), other[0],
                     other[channels]);
     }
-    const double variance = std::max(0.0, deviations) / static_cast<double>(cut.rows);
+    // In this order std::max lets NaN through.
+    const double variance = std::max(deviations, 0.0) / static_cast<double>(cut.rows);
     mean[c] = static_cast<T>(center);
     inv_std[c] = static_cast<T>(1.0 / std::sqrt(variance + epsilon));
   }
@@ -164,7 +165,8 @@ void CpuBackend::batch_norm_track(const Tensor& mean, const Tensor& inv_std, dou
     const double count = static_cast<double>(rows), unbiased = count / (count - 1.0);
     for (std::int64_t c = 0, channels = mean.numel(); c < channels; ++c) {
       const double factor = static_cast<double>(scale[c]);
-      const double variance = std::max(0.0, 1.0 / (factor * factor) - epsilon) * unbiased;
+      // In this order std::max lets NaN through.
+      const double variance = std::max(1.0 / (factor * factor) - epsilon, 0.0) * unbiased;
       tracked_mean[c] = static_cast<T>((1.0 - momentum) * static_cast<double>(tracked_mean[c]) +
                                        momentum * static_cast<double>(center[c]));
       tracked_variance[c] = static_cast<T>(

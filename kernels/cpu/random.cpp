@@ -3,6 +3,7 @@
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/cpu/rows.h"
 
 namespace polder::kernels::cpu {
 
@@ -30,7 +31,7 @@ void CpuBackend::random_normal(RandomKey key, double mean, double deviation, Ten
 
 void CpuBackend::dropout(const Tensor& x, double p, RandomKey key, const Tensor& row_ids,
                          Tensor& y) {
-  const std::int64_t inner = x.rank() == 0 ? 1 : x.shape().without(0).numel();
+  const std::int64_t inner = row_width(x);
   if (x.numel() == 0) return;
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);

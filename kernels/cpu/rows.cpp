@@ -1,15 +1,16 @@
+#include "polder/kernels/cpu/rows.h"
+
 #include <cstring>
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
-#include "polder/kernels/cpu/labels.h"
 #include "polder/kernels/cpu/parallel.h"
 
 namespace polder::kernels::cpu {
 
 void CpuBackend::gather_rows(const Tensor& table, const Tensor& index, Tensor& y) {
   check_indices("gather_rows", "index", index, table.size(0));
-  const std::int64_t width = table.shape().without(0).numel();
+  const std::int64_t width = row_width(table);
   const std::size_t row_bytes = static_cast<std::size_t>(width) * size_of(table.dtype());
   if (row_bytes == 0) return;
   const auto* in = static_cast<const std::byte*>(table.raw());
@@ -23,7 +24,7 @@ void CpuBackend::gather_rows(const Tensor& table, const Tensor& index, Tensor& y
 
 void CpuBackend::scatter_add_rows(const Tensor& x, const Tensor& index, Tensor& table) {
   check_indices("scatter_add_rows", "index", index, table.size(0));
-  const std::int64_t width = table.shape().without(0).numel(), count = index.numel();
+  const std::int64_t width = row_width(table), count = index.numel();
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();

@@ -2,8 +2,8 @@
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
-#include "polder/kernels/cpu/labels.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/cpu/rows.h"
 #include "polder/kernels/cpu/sums.h"
 
 namespace polder::kernels::cpu {
@@ -111,10 +111,10 @@ void CpuBackend::cross_entropy(const Tensor& x, const Tensor& labels, double smo
       const T* value = in + at;
       const auto [maximum, sum] = sum_of_exponentials(value, n);
       const double logarithm = std::log(sum), top = static_cast<double>(maximum);
-      double loss = (1.0 - smoothing) * (logarithm + top - static_cast<double>(value[label[r]]));
+      double loss = (1.0 - smoothing) * (top - static_cast<double>(value[label[r]]) + logarithm);
       if (smoothing != 0.0)
         loss += smoothing / static_cast<double>(n) * lane_sum(0, n, [=](std::int64_t i) {
-                  return logarithm + top - static_cast<double>(value[i]);
+                  return top - static_cast<double>(value[i]) + logarithm;
                 });
       out[r] = static_cast<T>(loss);
     });

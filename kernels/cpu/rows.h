@@ -4,6 +4,11 @@
 
 namespace polder::kernels::cpu {
 
+/// Elements of one row: the product of all sizes but the first.
+inline std::int64_t row_width(const Tensor& x) {
+  return x.rank() == 0 ? 1 : x.shape().trailing(x.rank() - 1).numel();
+}
+
 /// Throws Error naming the first entry of `indices` outside [0, bound).
 inline void check_indices(const char* function, const char* what, const Tensor& indices,
                           std::int64_t bound) {
