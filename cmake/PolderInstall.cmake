@@ -16,6 +16,7 @@ foreach(room core kernels autograd nn optim lets data)
   install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/polder
           FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE)
 endforeach()
+install(FILES polder.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/polder)
 configure_package_config_file(cmake/polder-config.cmake.in ${PROJECT_BINARY_DIR}/polder-config.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/polder)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/polder-config-version.cmake
