@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "polder/nn/models/lenet.h"
 #include "polder/nn/models/mlp.h"
 #include "polder/nn/models/registry.h"
@@ -102,6 +104,72 @@ TEST(Models, WideResNetDropsOnlyInsideItsBlocks) {
   Pass pass{.masks = random_key(1, "masks")};
   model->forward(Variable(Tensor::zeros({2, 8, 8, 1})), pass);
   EXPECT_EQ(pass.layers_masked, 6U);
+}
+
+void fill(const Module& model, const std::string& parameter, double value) {
+  const Tensor weights = parameter_of(model, parameter).value();
+  const std::vector<double> values(static_cast<std::size_t>(weights.numel()), value);
+  weights.copy_from(Tensor::from(values, weights.shape()));
+}
+
+std::vector<double> evaluate(Module& model, const Tensor& x) {
+  Pass pass{.training = false};
+  return model.forward(Variable(x), pass).value().to_vector<double>();
+}
+
+// With the residual branches silenced only the shortcuts carry the image; evaluation-mode batch
+// norm at its start divides by sqrt(1 + 1e-5) and nothing else.
+const double kFreshNorm = 1.0 / std::sqrt(1.0 + 1e-5);
+const Tensor kImage = Tensor::from<double>({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 3, 3, 1});
+const double kCorners = (1.0 + 3.0 + 7.0 + 9.0) / 4.0;  // mean of every second pixel
+
+TEST(Models, ResNetShortcutAKeepsEverySecondPixelAndPadsChannelsWithZeros) {
+  const auto model = resnet(1, 2, {.dtype = DType::float64}, {{1, 2}, {1, 1}, Shortcut::a, "relu"});
+  fill(*model, "conv1.weight", 0.0);
+  parameter_of(*model, "conv1.weight").value().data<double>()[4] = 1.0;  // the middle of 3 x 3
+  fill(*model, "stage1.block1.bn2.gamma", 0.0);
+  fill(*model, "stage2.block1.bn2.gamma", 0.0);
+  parameter_of(*model, "fc.weight").value().write<double>(std::vector<double>{1, 0, 0, 1});
+  const auto y = evaluate(*model, kImage);
+  EXPECT_NEAR(y[0], kFreshNorm * kCorners, 1e-12);
+  EXPECT_EQ(y[1], 0.0);
+}
+
+TEST(Models, WideResNetProjectsTheNormedInputWhereItsShapeChanges) {
+  const auto model = wide_resnet(1, 2, {.dtype = DType::float64}, {.depth = 10, .widen = 1});
+  fill(*model, "conv1.weight", 0.0);
+  Tensor stem = parameter_of(*model, "conv1.weight").value();
+  for (std::size_t o = 0; o < 16; ++o) stem.data<double>()[o * 9 + 4] = 1.0;
+  for (const char* stage : {"stage1", "stage2", "stage3"})
+    fill(*model, std::string(stage) + ".block1.conv2.weight", 0.0);
+  // Each output channel of a projection is the mean of its inputs.
+  fill(*model, "stage2.block1.shortcut.weight", 1.0 / 16.0);
+  fill(*model, "stage3.block1.shortcut.weight", 1.0 / 32.0);
+  fill(*model, "fc.weight", 1.0 / 64.0);
+  // stage1 passes x itself; stages 2 and 3 pass relu(bn(x)); 3 x 3 becomes 2 x 2, then 1 x 1.
+  const auto y = evaluate(*model, kImage);
+  EXPECT_NEAR(y[0], std::pow(kFreshNorm, 3) * 1.0, 1e-12);
+}
+
+double deviation_of(const Module& model, const std::string& parameter) {
+  double squares = 0.0;
+  const auto values = parameter_of(model, parameter).value().to_vector<float>();
+  for (const float v : values) squares += static_cast<double>(v) * static_cast<double>(v);
+  return std::sqrt(squares / static_cast<double>(values.size()));
+}
+
+TEST(Models, WeightsStartAtTheScaleOfTheirActivation) {
+  const ModulePtr relu = make_model("mlp", {400}, 10, {}, {.hidden = {300, 200}});
+  const ModulePtr tanh =
+      make_model("mlp", {400}, 10, {}, {.hidden = {300, 200}, .activation = "tanh"});
+  const ModulePtr resnet18 = make_model("resnet18", {8, 8, 3}, 10, {});
+  EXPECT_NEAR(deviation_of(*relu, "fc1.weight") / std::sqrt(2.0 / 400.0), 1.0, 0.02);
+  EXPECT_NEAR(deviation_of(*relu, "fc3.weight") / std::sqrt(1.0 / 200.0), 1.0, 0.06);
+  EXPECT_NEAR(deviation_of(*tanh, "fc1.weight") / std::sqrt(2.0 / 700.0), 1.0, 0.02);
+  const double fan_out = 9.0 * 128.0;
+  EXPECT_NEAR(deviation_of(*resnet18, "stage2.block1.conv1.weight") / std::sqrt(2.0 / fan_out), 1.0,
+              0.02);
+  EXPECT_EQ(deviation_of(*relu, "fc1.bias"), 0.0);
 }
 
 TEST(Models, RegistryRefusesWhatItDoesNotKnow) {
