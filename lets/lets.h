@@ -12,7 +12,7 @@ namespace polder::lets {
 /// Defaults are our reconstruction, not the paper's (docs/methods/lets.md).
 struct LetsOptions {
   Curvature curvature = Curvature::exact;
-  RadiusOptions radius;
+  RadiusOptions radius{};
   std::int64_t update_every = 1;  // q_every: an upper step every so many steps
   bool per_segment = false;       // one radius per segment
   double difference_step = 0.0;   // dr of finite_difference; 0: 0.1 rho (float32), 1e-5 (float64)

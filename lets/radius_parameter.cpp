@@ -97,7 +97,7 @@ void RadiusParameter::descend(const Tensor& hypergradient) {
                            ? product(hypergradient, rho_)
                            : hypergradient;
   move(next, optimizer_step(next, slope));
-  const Tensor good = all_finite(next_state);
+  const Tensor good = product(all_finite(hypergradient), all_finite(next_state));
   skipped_.copy_from(sum(skipped_, affine(good, -1.0, 1.0)));
   assign_if(good, next_state, state_);
 }

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "polder/nn/activation.h"
+#include "polder/nn/convolution.h"
+#include "polder/nn/dropout.h"
+#include "polder/nn/linear.h"
+#include "polder/nn/models/mlp.h"
+#include "polder/nn/normalization.h"
+#include "polder/nn/pooling.h"
+#include "polder/optim/model_objective.h"
+
+/// Small networks on random images, built afresh from a seed as often as wanted.
+namespace polder::lets {
+
+inline constexpr std::int64_t kClasses = 3;
+
+/// Random images [rows, 6, 5, 2] with random labels.
+inline Batch random_images(std::int64_t rows, std::uint64_t seed, DType dtype = DType::float64) {
+  const Shape shape{rows, 6, 5, 2};
+  Batch batch;
+  batch.inputs = Tensor::empty(shape, dtype);
+  kernels::backend_of(batch.inputs).random_normal(random_key(seed, "images"), 0, 1, batch.inputs);
+  std::vector<std::int64_t> labels, indices;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    labels.push_back(static_cast<std::int64_t>(below(random_key(seed, "labels"), i, kClasses)));
+    indices.push_back(i);
+  }
+  batch.targets = Tensor::from(labels, {rows});
+  batch.indices = Tensor::from(indices, {rows});
+  return batch;
+}
+
+/// "mlp_tanh", "mlp_gelu", "conv" (batch norm, gelu and tanh), "conv_dropout".
+inline nn::ModulePtr make_network(const std::string& name, std::uint64_t seed,
+                                  DType dtype = DType::float64) {
+  const nn::Build build{.seed = seed, .dtype = dtype};
+  if (name == "mlp_tanh") return nn::mlp(60, kClasses, build, {{7, 6}, "tanh"});
+  auto net = std::make_shared<nn::Sequential>(build);
+  if (name == "mlp_gelu") return nn::mlp(60, kClasses, build, {{7}, "gelu"});
+  net->add<nn::Conv2d>("conv1", 2, 4, 3, nn::Conv2dOptions{.padding = 1});
+  net->add<nn::BatchNorm>("norm1", 4);
+  net->add<nn::Activation>("act1", "gelu");
+  if (name == "conv_dropout") net->add<nn::Dropout>("dropout", 0.3);
+  net->add<nn::Conv2d>("conv2", 4, 3, 3, nn::Conv2dOptions{.stride = 2});
+  net->add<nn::BatchNorm>("norm2", 3);
+  net->add<nn::Activation>("act2", "tanh");
+  net->add<nn::GlobalAveragePool>("pool");
+  net->add<nn::Linear>("out", 3, kClasses);
+  return net;
+}
+
+/// A network, its weights and its training problem.
+struct Network {
+  explicit Network(const std::string& name, std::uint64_t seed = 1, DType dtype = DType::float64)
+      : model(make_network(name, seed, dtype)),
+        arena(*model),
+        objective(*model, arena, optim::cross_entropy_loss(), seed) {
+    kernels::set_thread_count(1);  // a team costs more than these tensors are worth
+  }
+
+  nn::ModulePtr model;
+  nn::ParameterArena arena;
+  optim::ModelObjective objective;
+};
+
+}  // namespace polder::lets
