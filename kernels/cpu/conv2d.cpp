@@ -43,31 +43,59 @@ Factor<T> patch_factor(const ConvGeometry& g, const T* x, std::int64_t group, Ra
 
 // ---- y = patches w^T -------------------------------------------------------------------------
 
-/// y[rows, outputs of the group] of one group.
+/// y[rows, outputs] of one group, `weights` [taps, outputs of the group].
 template <class T>
-void forward_tile(const ConvGeometry& g, const T* x, const T* w, std::int64_t group, Range rows,
-                  Range outputs, T* y) {
+void forward_tile(const ConvGeometry& g, const T* x, Factor<T> weights, std::int64_t group,
+                  Range rows, Range outputs, T* y) {
   const std::int64_t channel = group * g.group_out() + outputs.begin;
   const Cut columns = column_blocks(g.taps());
   for_each_part(rows, kPatchRows, [&](Range part) {
     for (std::int64_t i = 0; i < columns.count(); ++i) {
       const Range taps = columns[i];
-      const Factor<T> weights{w + channel * g.taps() + taps.begin, g.taps(), true};
       product(part.size(), outputs.size(), taps.size(), patch_factor(g, x, group, part, taps),
-              weights, y + part.begin * g.out_channels + channel, g.out_channels, i > 0);
+              weights.at(taps.begin, outputs.begin), y + part.begin * g.out_channels + channel,
+              g.out_channels, i > 0);
     }
   });
 }
 
+/// `weights` is the first group's factor; those of the next groups follow in memory.
 template <class T>
-void forward(const ConvGeometry& g, const T* x, const T* w, T* y) {
+void forward(const ConvGeometry& g, const T* x, Factor<T> weights, T* y) {
   const Tiling tiling = tiling_of(g.positions(), g.group_out(), g.taps(), g.groups);
   const std::int64_t columns = tiling.n.count();
   parallel_tasks(g.groups * tiling.tiles(), [&](std::int64_t task) {
-    const std::int64_t tile = task % tiling.tiles();
-    forward_tile(g, x, w, task / tiling.tiles(), tiling.m[tile / columns], tiling.n[tile % columns],
-                 y);
+    const std::int64_t group = task / tiling.tiles(), tile = task % tiling.tiles();
+    Factor<T> of_group = weights;
+    of_group.data += group * g.group_out() * g.taps();
+    forward_tile(g, x, of_group, group, tiling.m[tile / columns], tiling.n[tile % columns], y);
   });
+}
+
+/// turned[group, tap, o] = w[group, o, tap].
+template <class T>
+void transpose_weights(const ConvGeometry& g, const T* w, T* turned) {
+  constexpr std::int64_t kBlock = 32;
+  const std::int64_t out = g.group_out(), taps = g.taps(), blocks = ceil_div(taps, kBlock);
+  parallel_tasks(g.groups * blocks, [&](std::int64_t task) {
+    const std::int64_t group = task / blocks, begin = task % blocks * kBlock;
+    const T* source = w + group * out * taps;
+    T* target = turned + group * out * taps;
+    for (std::int64_t o = 0; o < out; ++o)
+      for (std::int64_t tap = begin; tap < std::min(taps, begin + kBlock); ++tap)
+        target[tap * out + o] = source[o * taps + tap];
+  });
+}
+
+/// Positions from which on it pays to transpose the weights once, instead of in every product.
+constexpr std::int64_t kManyPositions = 1024;
+
+template <class T>
+void convolve(const ConvGeometry& g, const T* x, const T* w, T* y) {
+  if (g.positions() < kManyPositions) return forward(g, x, Factor<T>{w, g.taps(), true}, y);
+  const Tensor transposed = Tensor::empty({g.out_channels * g.taps()}, dtype_of<T>);
+  transpose_weights(g, w, transposed.data<T>());
+  forward(g, x, Factor<T>{transposed.data<T>(), g.group_out()}, y);
 }
 
 // ---- dw = dy^T patches -----------------------------------------------------------------------
@@ -111,52 +139,45 @@ void weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T* dw) {
 
 // ---- dx: patches of dx = dy w, scattered back ------------------------------------------------
 
-/// Adds the gradient of one group's inputs of the images whose positions are `rows`.
+/// Adds the gradient of one group's inputs that the positions `rows` have seen.
 template <class T>
-void input_gradient_tile(const ConvGeometry& g, const T* dy, const T* w, std::int64_t group,
-                         Range rows, T* dx) {
-  const std::int64_t channel = group * g.group_out();
+void scatter_input_gradient(const ConvGeometry& g, const T* dy, const T* w, std::int64_t group,
+                            Range rows, T* dx) {
+  const Factor<T> outputs{dy + group * g.group_out(), g.out_channels};
+  const Factor<T> weights{w + group * g.group_out() * g.taps(), g.taps()};
   const Cut columns = column_blocks(g.taps());
   T* patches = patch_scratch<T>();
   for_each_part(rows, kPatchRows, [&](Range part) {
     for (std::int64_t i = 0; i < columns.count(); ++i) {
-      const Range taps = columns[i];
-      product(part.size(), taps.size(), g.group_out(),
-              Factor<T>{dy + part.begin * g.out_channels + channel, g.out_channels},
-              Factor<T>{w + channel * g.taps() + taps.begin, g.taps()}, patches, taps.size(),
-              false);
-      scatter_add_patches(g, patches, group, part, taps, dx);
+      product(part.size(), columns[i].size(), g.group_out(), outputs.at(part.begin, 0),
+              weights.at(0, columns[i].begin), patches, columns[i].size(), false);
+      scatter_add_patches(g, patches, group, part, columns[i], dx);
     }
   });
 }
 
+/// Each task owns the dx of a few images: enough of them to fill a block of rows, if it can.
 template <class T>
 void scattered_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* dx) {
   const std::int64_t image = g.in_h * g.in_w * g.in_channels, map = g.out_h * g.out_w;
-  parallel_blocks(g.images * image, kElementBlock, [&](std::int64_t begin, std::int64_t end) {
-    std::fill(dx + begin, dx + end, T{0});
-  });
-  const Cut chunks = Cut::into(g.images, ceil_div(kTasksWanted, g.groups), 1);
-  parallel_tasks(g.groups * chunks.count(), [&](std::int64_t task) {
-    const Range images = chunks[task % chunks.count()];
-    input_gradient_tile(g, dy, w, task / chunks.count(), {images.begin * map, images.end * map},
-                        dx);
+  parallel_blocks(g.images, ceil_div(kPatchRows, map), [&](std::int64_t begin, std::int64_t end) {
+    std::fill(dx + begin * image, dx + end * image, T{0});
+    for (std::int64_t group = 0; group < g.groups; ++group)
+      scatter_input_gradient(g, dy, w, group, {begin * map, end * map}, dx);
   });
 }
 
 // ---- dx at stride 1: the convolution of dy with the kernel turned round -----------------------
 
-/// turned[group, i, r, s, o] = w[group, o, Kh - 1 - r, Kw - 1 - s, i].
+/// turned[group, r, s, o, i] = w[group, o, Kh - 1 - r, Kw - 1 - s, i].
 template <class T>
 void turn_kernel(const ConvGeometry& g, const T* w, T* turned) {
   const std::int64_t area = g.window.kernel_h * g.window.kernel_w;
   const std::int64_t in = g.group_in(), out = g.group_out();
-  parallel_tasks(g.groups * in, [&](std::int64_t task) {
-    const T* source = w + task / in * out * g.taps() + task % in;
-    T* target = turned + task * area * out;
-    for (std::int64_t p = 0; p < area; ++p)
-      for (std::int64_t o = 0; o < out; ++o)
-        target[p * out + o] = source[o * g.taps() + (area - 1 - p) * in];
+  parallel_tasks(g.groups * area, [&](std::int64_t task) {
+    const T* source = w + task / area * out * g.taps() + (area - 1 - task % area) * in;
+    T* target = turned + task * out * in;
+    for (std::int64_t o = 0; o < out; ++o) std::copy_n(source + o * g.taps(), in, target + o * in);
   });
 }
 
@@ -176,13 +197,16 @@ void turned_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* dx
       g.groups,
       Window{window.kernel_h, window.kernel_w, 1, 1, window.kernel_h - 1 - window.padding_h,
              window.kernel_w - 1 - window.padding_w}};
-  forward(transposed, dy, turned.data<T>(), dx);
+  forward(transposed, dy, Factor<T>{turned.data<T>(), g.group_in()}, dx);
 }
+
+/// Few input channels would make the turned convolution a narrow product over many terms.
+constexpr std::int64_t kNarrow = 16;
 
 bool turns(const ConvGeometry& g) {
   const Window& window = g.window;
-  return window.stride_h == 1 && window.stride_w == 1 && window.padding_h < window.kernel_h &&
-         window.padding_w < window.kernel_w;
+  return g.group_in() >= kNarrow && window.stride_h == 1 && window.stride_w == 1 &&
+         window.padding_h < window.kernel_h && window.padding_w < window.kernel_w;
 }
 
 }  // namespace
@@ -191,7 +215,7 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, Window window, std::in
                         Tensor& y) {
   const auto geometry = ConvGeometry::of(x.shape(), y.shape(), window, groups);
   with_float(x.dtype(),
-             [&]<class T>(T) { forward(geometry, x.data<T>(), w.data<T>(), y.data<T>()); });
+             [&]<class T>(T) { convolve(geometry, x.data<T>(), w.data<T>(), y.data<T>()); });
 }
 
 void CpuBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, Window window,

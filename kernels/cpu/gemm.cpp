@@ -10,9 +10,9 @@ namespace {
 
 // Eigen's public product picks its blocks from the number of threads it is told, and takes their
 // memory from the system on every call. This is the same product one level down, with blocks fixed
-// here and memory that the thread keeps. Panels: `kDepth` terms of `kWide` columns of b stay in the
-// second-level cache while rows of a pass by.
-constexpr std::int64_t kDepth = 640, kWide = 192, kTall = 512;
+// here and memory that the thread keeps: `kDepth` terms of `kWide` columns of b stay in the
+// second-level cache while `kTall` rows of a at a time pass by.
+constexpr std::int64_t kDepth = 640, kWide = 576, kTall = 128;
 
 template <class T>
 class FixedBlocks : public Eigen::internal::level3_blocking<T, T> {

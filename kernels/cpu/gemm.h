@@ -11,6 +11,11 @@ struct Factor {
   const T* data = nullptr;
   std::int64_t stride = 0;
   bool transposed = false;
+
+  /// The factor from row i and column j on.
+  Factor at(std::int64_t i, std::int64_t j) const {
+    return {data + (transposed ? j * stride + i : i * stride + j), stride, transposed};
+  }
 };
 
 /// c = a b, or c += a b, for a [m, k], b [k, n] and row-major c [m, n] whose rows are `c_stride`

@@ -8,17 +8,10 @@
 namespace polder::kernels::cpu {
 namespace {
 
-/// The factor from row i and column j on.
-template <class T>
-Factor<T> from(Factor<T> x, std::int64_t i, std::int64_t j) {
-  if (x.transposed) std::swap(i, j);
-  return {x.data + i * x.stride + j, x.stride, x.transposed};
-}
-
 /// One tile of one strand: c is the strand's own [m, n] array.
 template <class T>
 void tile_product(Factor<T> a, Factor<T> b, Range m, Range n, Range k, T* c, std::int64_t stride) {
-  product(m.size(), n.size(), k.size(), from(a, m.begin, k.begin), from(b, k.begin, n.begin),
+  product(m.size(), n.size(), k.size(), a.at(m.begin, k.begin), b.at(k.begin, n.begin),
           c + m.begin * stride + n.begin, stride, false);
 }
 

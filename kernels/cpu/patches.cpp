@@ -5,59 +5,58 @@
 namespace polder::kernels::cpu {
 namespace {
 
-/// A stretch of taps that lie side by side both in a patch row and in x: a kernel row, or with
-/// several groups one kernel position. `before` and `after` taps of it fall on the padding.
+/// A stretch of taps that lie side by side both in a patch row and in x: of a kernel row, or with
+/// several groups of one kernel position. `before` and `after` of them fall on the padding.
 struct Run {
-  std::int64_t x_offset = 0, before = 0, inside = 0, after = 0;
+  std::int64_t patch_offset = 0, x_offset = 0;
+  std::int64_t before = 0, inside = 0, after = 0;
 };
 
-struct RunLayout {
-  explicit RunLayout(const ConvGeometry& g)
-      : positions(g.groups == 1 ? g.window.kernel_w : 1), length(positions * g.group_in()) {}
-  std::int64_t positions, length;
+/// Taps [begin, end) of a run whose first tap is kernel position (h, w), seen from one line of
+/// output positions.
+struct RunOnLine {
+  std::int64_t image, h, w, begin, end;
 };
 
-struct Position {
-  std::int64_t image, row, column;
-};
-
-Position position_of(const ConvGeometry& g, std::int64_t index) {
-  const std::int64_t line = index / g.out_w;
-  return {line / g.out_h, line % g.out_h, index % g.out_w};
+/// Calls f(run) for the output columns [column, column + count) of a line.
+template <class F>
+void for_each_run_on_line(const ConvGeometry& g, RunOnLine line, std::int64_t channel,
+                          std::int64_t patch_offset, std::int64_t patch_stride, std::int64_t column,
+                          std::int64_t count, F&& f) {
+  const bool on_padding = line.h < 0 || line.h >= g.in_h;
+  const std::int64_t row = (line.image * g.in_h + line.h) * g.in_w;
+  for (std::int64_t i = 0; i < count; ++i, patch_offset += patch_stride) {
+    const std::int64_t w = (column + i) * g.window.stride_w + line.w;
+    const std::int64_t low = std::clamp(-w * g.group_in(), line.begin, line.end);
+    const std::int64_t high = std::clamp((g.in_w - w) * g.group_in(), low, line.end);
+    if (on_padding)
+      f(Run{patch_offset, 0, line.end - line.begin, 0, 0});
+    else
+      f(Run{patch_offset, (row + w) * g.in_channels + channel + low, low - line.begin, high - low,
+            line.end - high});
+  }
 }
 
-/// The part of a run's taps [begin, end) at an output position.
-Run part_of_run(const ConvGeometry& g, RunLayout layout, std::int64_t group, Position p,
-                std::int64_t run, std::int64_t begin, std::int64_t end) {
-  const std::int64_t first = run * layout.positions;
-  const std::int64_t h = p.row * g.window.stride_h - g.window.padding_h + first / g.window.kernel_w;
-  const std::int64_t w =
-      p.column * g.window.stride_w - g.window.padding_w + first % g.window.kernel_w;
-  if (h < 0 || h >= g.in_h) return {0, end - begin, 0, 0};
-  const std::int64_t low = std::clamp(-w * g.group_in(), begin, end);
-  const std::int64_t high = std::clamp((g.in_w - w) * g.group_in(), low, end);
-  const std::int64_t pixel = ((p.image * g.in_h + h) * g.in_w + w) * g.in_channels;
-  return {pixel + group * g.group_in() + low, low - begin, high - low, end - high};
-}
-
-/// Calls f(run) for the consecutive runs of every row of the block.
+/// Calls f(run) for every run of the block, runs outside and rows in ascending order inside.
 template <class F>
 void for_each_run(const ConvGeometry& g, std::int64_t group, Range rows, Range columns, F&& f) {
-  const RunLayout layout(g);
-  const std::int64_t first = columns.begin / layout.length;
-  const std::int64_t last = ceil_div(columns.end, layout.length);
-  Position p = position_of(g, rows.begin);
-  for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-    for (std::int64_t run = first; run < last; ++run) {
-      const std::int64_t start = run * layout.length;
-      f(part_of_run(g, layout, group, p, run, std::max<std::int64_t>(columns.begin - start, 0),
-                    std::min(columns.end - start, layout.length)));
+  const std::int64_t positions = g.groups == 1 ? g.window.kernel_w : 1;
+  const std::int64_t length = positions * g.group_in();
+  for (std::int64_t start = columns.begin / length * length; start < columns.end; start += length) {
+    const std::int64_t begin = std::max<std::int64_t>(columns.begin - start, 0);
+    const std::int64_t end = std::min(columns.end - start, length);
+    const std::int64_t kernel = start / length * positions;
+    const std::int64_t h = kernel / g.window.kernel_w - g.window.padding_h;
+    const std::int64_t w = kernel % g.window.kernel_w - g.window.padding_w;
+    for (std::int64_t row = rows.begin; row < rows.end;) {
+      const std::int64_t line = row / g.out_w, column = row % g.out_w;
+      const std::int64_t count = std::min(rows.end - row, g.out_w - column);
+      for_each_run_on_line(
+          g, {line / g.out_h, line % g.out_h * g.window.stride_h + h, w, begin, end},
+          group * g.group_in(), (row - rows.begin) * columns.size() + start + begin - columns.begin,
+          columns.size(), column, count, f);
+      row += count;
     }
-    if (++p.column < g.out_w) continue;
-    p.column = 0;
-    if (++p.row < g.out_h) continue;
-    p.row = 0;
-    ++p.image;
   }
 }
 
@@ -76,9 +75,10 @@ template <class T>
 void gather_patches(const ConvGeometry& geometry, const T* x, std::int64_t group, Range rows,
                     Range columns, T* patches) {
   for_each_run(geometry, group, rows, columns, [&](Run run) {
-    patches = std::fill_n(patches, run.before, T{0});
-    patches = std::copy_n(x + run.x_offset, run.inside, patches);
-    patches = std::fill_n(patches, run.after, T{0});
+    T* target = patches + run.patch_offset;
+    target = std::fill_n(target, run.before, T{0});
+    target = std::copy_n(x + run.x_offset, run.inside, target);
+    std::fill_n(target, run.after, T{0});
   });
 }
 
@@ -86,10 +86,9 @@ template <class T>
 void scatter_add_patches(const ConvGeometry& geometry, const T* patches, std::int64_t group,
                          Range rows, Range columns, T* x) {
   for_each_run(geometry, group, rows, columns, [&](Run run) {
-    patches += run.before;
+    const T* source = patches + run.patch_offset + run.before;
     T* target = x + run.x_offset;
-    for (std::int64_t i = 0; i < run.inside; ++i) target[i] += patches[i];
-    patches += run.inside + run.after;
+    for (std::int64_t i = 0; i < run.inside; ++i) target[i] += source[i];
   });
 }
 

@@ -1,0 +1,104 @@
+#include <benchmark/benchmark.h>
+#include <fmt/core.h>
+
+#include <vector>
+
+#include "kernels/eigen_product.h"
+#include "polder/core/random.h"
+#include "polder/kernels/backend.h"
+#include "support/interleaved.h"
+
+// Every convolution of resnet-18 (CIFAR form), forward and both gradients, beside Eigen's own
+// product of the same sizes on the same number of threads: the product that would be left if
+// patches cost nothing.
+namespace polder::bench {
+namespace {
+
+constexpr std::int64_t kImages = 128;
+constexpr int kRounds = 5;
+
+enum class Pass { forward, input_gradient, weight_gradient };
+
+struct Layer {
+  std::int64_t size, in, out, kernel, stride;
+
+  std::int64_t outputs() const { return kernels::window_outputs(size, kernel, stride, kernel / 2); }
+  std::int64_t positions() const { return kImages * outputs() * outputs(); }
+  std::int64_t taps() const { return kernel * kernel * in; }
+};
+
+std::vector<Layer> resnet18(std::int64_t size, std::int64_t channels) {
+  std::vector<Layer> layers{{size, channels, 64, 3, 1}, {size, 64, 64, 3, 1}};
+  for (std::int64_t in = 64; in < 512; in *= 2) {
+    layers.push_back({size, in, 2 * in, 3, 2});
+    layers.push_back({size, in, 2 * in, 1, 2});
+    size = layers.back().outputs();
+    layers.push_back({size, 2 * in, 2 * in, 3, 1});
+  }
+  return layers;
+}
+
+Tensor noise(const Shape& shape) {
+  static std::uint64_t stream = 0;
+  Tensor x = Tensor::empty(shape);
+  kernels::backend_of(kCpu).random_normal(RandomKey{++stream}, 0.0, 1.0, x);
+  return x;
+}
+
+/// Eigen's product of the pass's sizes, on operands of its own.
+std::function<void()> eigen_form(const Layer& layer, Pass pass) {
+  const std::int64_t p = layer.positions(), k = layer.taps(), o = layer.out;
+  const Tensor patches = noise({p, k}), outputs = noise({p, o}), weights = noise({o, k});
+  return [=] {
+    float *a = patches.data<float>(), *y = outputs.data<float>(), *w = weights.data<float>();
+    const int threads = kernels::thread_count();
+    if (pass == Pass::forward) eigen_product(p, o, k, a, false, w, true, y, threads);
+    if (pass == Pass::input_gradient) eigen_product(p, k, o, y, false, w, false, a, threads);
+    if (pass == Pass::weight_gradient) eigen_product(o, k, p, y, true, a, false, w, threads);
+  };
+}
+
+std::function<void()> polder_form(const Layer& layer, Pass pass) {
+  const kernels::Window window{layer.kernel, layer.kernel,     layer.stride,
+                               layer.stride, layer.kernel / 2, layer.kernel / 2};
+  Tensor x = noise({kImages, layer.size, layer.size, layer.in});
+  Tensor w = noise({layer.out, layer.kernel, layer.kernel, layer.in});
+  Tensor y = noise({kImages, layer.outputs(), layer.outputs(), layer.out});
+  return [=]() mutable {
+    kernels::Backend& backend = kernels::backend_of(kCpu);
+    if (pass == Pass::forward) backend.conv2d(x, w, window, 1, y);
+    if (pass == Pass::input_gradient) backend.conv2d_input_gradient(y, w, window, 1, x);
+    if (pass == Pass::weight_gradient) backend.conv2d_weight_gradient(x, y, window, 1, w);
+  };
+}
+
+void convolution(benchmark::State& state, Layer layer, Pass pass) {
+  const Timings timings = interleaved(state, {polder_form(layer, pass), eigen_form(layer, pass)});
+  const double work = 2e-9 * static_cast<double>(layer.positions() * layer.taps() * layer.out);
+  state.counters["GFLOP/s"] = work / timings.median[0];
+  state.counters["Eigen product GFLOP/s"] = work / timings.median[1];
+  state.counters["share of Eigen %"] = 100.0 / timings.first_relative_to[1];
+}
+
+bool register_all() {
+  const std::pair<Pass, const char*> passes[] = {{Pass::forward, "forward"},
+                                                 {Pass::input_gradient, "input gradient"},
+                                                 {Pass::weight_gradient, "weight gradient"}};
+  for (const auto& [pass, name] : passes)
+    for (const auto& [size, channels] : {std::pair{32, 3}, {28, 1}})
+      for (const Layer& layer : resnet18(size, channels))
+        benchmark::RegisterBenchmark(
+            fmt::format("convolution, {}, resnet-18 on {}x{}/{}x{} {} -> {}, kernel {}, stride {}",
+                        name, size, size, layer.size, layer.size, layer.in, layer.out, layer.kernel,
+                        layer.stride)
+                .c_str(),
+            convolution, layer, pass)
+            ->Iterations(kRounds)
+            ->UseManualTime();
+  return true;
+}
+
+const bool registered = register_all();
+
+}  // namespace
+}  // namespace polder::bench
