@@ -11,7 +11,8 @@ namespace polder::optim {
 namespace {
 
 void check(const Schedule& s, std::int64_t t, std::int64_t total) {
-  require(t >= 0 && t < total, "Schedule: step {} of a run of {} steps", t, total);
+  require(t >= 0 && t < total, "Schedule: step {} of a run of {} steps, want 0 <= step < {}", t,
+          total, total);
   require(std::isfinite(s.peak) && s.peak >= 0.0,
           "Schedule: peak rate is {}, want a finite number >= 0", s.peak);
   require(s.floor >= 0.0 && s.floor <= s.peak, "Schedule: floor is {}, want a rate in [0, {}]",

@@ -21,9 +21,7 @@ class ExcursionTest : public testing::TestWithParam<std::uint64_t> {
 
   void SetUp() override { objective.begin_step(0, 3); }
 
-  Vector epsilon() {
-    return plus(-1.0, dense(arena, arena.home()), dense(arena, arena.twin()));
-  }
+  Vector epsilon() { return plus(-1.0, dense(arena, arena.home()), dense(arena, arena.twin())); }
 };
 INSTANTIATE_TEST_SUITE_P(Seeds, ExcursionTest, testing::Values(1, 2, 3));
 

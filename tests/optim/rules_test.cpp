@@ -161,8 +161,8 @@ TEST(Identity, OneShardIsSam) {
   EXPECT_EQ(trained("m_sharp_sam", {{"m", "1"}, {"rho", "0.1"}}), trained("sam", {{"rho", "0.1"}}));
 }
 
-/// Three layers of biases only, so that T = 1 everywhere. Float64: a norm that is off by one rounding
-/// shows.
+/// Three layers of biases only, so that T = 1 everywhere. Float64: a norm that is off by one
+/// rounding shows.
 class BiasNet : public nn::Module {
  public:
   BiasNet() {
