@@ -78,8 +78,8 @@ struct Segments {
   std::vector<std::int64_t> host_offsets;
 };
 
-/// The metric T of an ascent step: plain (T = 1) or adaptive (T = |w| + xi on marked segments, T = 1
-/// on the others; `everywhere`: T = |w| + xi on all of them).
+/// The metric T of an ascent step: plain (T = 1) or adaptive (T = |w| + xi on marked segments, T =
+/// 1 on the others; `everywhere`: T = |w| + xi on all of them).
 struct Metric {
   bool adaptive = false;
   double xi = 0.0;

@@ -31,8 +31,7 @@ inline double tolerance(DType dtype, double expected, Rounding rounding) {
   const double units = dtype == DType::float64 ? 64 : 8;
   const double terms = std::sqrt(rounding.terms) * rounding.size;
   const double running_sum = rounding.terms * rounding.size;
-  return units * unit(dtype) * (std::abs(expected) + terms) +
-         unit(DType::float64) * running_sum;
+  return units * unit(dtype) * (std::abs(expected) + terms) + unit(DType::float64) * running_sum;
 }
 
 }  // namespace polder::kernels::testing
