@@ -47,23 +47,24 @@ Variable divided(const Variable& total, std::int64_t count) {
   return affine(total, 1.0 / static_cast<double>(count));
 }
 
-/// 1 where x is the largest along the axis (the first of equals), else 0.
-Tensor largest_mask(const Tensor& x, int axis) {
-  kernels::Backend& backend = kernels::backend_of(x);
-  std::vector<int> axis_last;
-  for (int k = 0; k < x.rank(); ++k)
-    if (k != axis) axis_last.push_back(k);
-  axis_last.push_back(axis);
-  const Variable moved = permute(Variable(x), axis_last);
-  const Tensor rows = as_rows(moved.value());
+/// 1 where an element is the largest of its row (the first of equals), else 0.
+Tensor largest_mask(const Tensor& x) {
+  const Tensor rows = as_rows(x);
   Tensor index = Tensor::empty({rows.size(0)}, DType::int64, x.device());
-  backend.arg_max(rows, index);
+  kernels::backend_of(x).arg_max(rows, index);
   Tensor mask = empty_like(rows);
-  backend.one_hot(index, 0.0, mask);
-  std::vector<int> back(axis_last.size());
-  for (std::size_t k = 0; k < back.size(); ++k)
-    back[static_cast<std::size_t>(axis_last[k])] = static_cast<int>(k);
-  return permute(Variable(mask.reshape(moved.shape())), back).value();
+  kernels::backend_of(x).one_hot(index, 0.0, mask);
+  return mask.reshape(x.shape());
+}
+
+Variable max_of_rows(const Variable& x) {
+  Tensor y = empty_like(x.value(), x.shape().without(-1));
+  const AxisView view = around(x.shape(), -1);
+  kernels::backend_of(y).reduce(kernels::Reduction::max, x.value(), view, y);
+  const auto gradient = [x, view](const Variable&, const Variable& dy, const Needs&) -> Variables {
+    return {mul(repeat_along(dy, view, x.shape()), Variable(largest_mask(x.value())))};
+  };
+  return Variable::result(y, {x}, gradient);
 }
 
 }  // namespace
@@ -79,16 +80,14 @@ Variable sum(const Variable& x, int axis) {
 Variable mean(const Variable& x, int axis) { return divided(sum(x, axis), x.size(axis)); }
 
 Variable max(const Variable& x, int axis) {
-  const int at = x.shape().axis(axis);
-  const AxisView view = around(x.shape(), at);
-  require(view.n > 0, "max: no elements along axis {} of {}", axis, x.shape());
-  Tensor y = empty_like(x.value(), x.shape().without(at));
-  kernels::backend_of(y).reduce(kernels::Reduction::max, x.value(), view, y);
-  const auto gradient = [x, at, view](const Variable&, const Variable& dy,
-                                      const Needs&) -> Variables {
-    return {mul(repeat_along(dy, view, x.shape()), Variable(largest_mask(x.value(), at)))};
-  };
-  return Variable::result(y, {x}, gradient);
+  const int at = x.shape().axis(axis), last = x.rank() - 1;
+  require(x.size(at) > 0, "max: no elements along axis {} of {}", axis, x.shape());
+  if (at == last) return max_of_rows(x);
+  std::vector<int> order;
+  for (int k = 0; k < x.rank(); ++k)
+    if (k != at) order.push_back(k);
+  order.push_back(at);
+  return max_of_rows(permute(x, order));
 }
 
 Variable sum_to(const Variable& x, const Shape& shape, Broadcast broadcast) {

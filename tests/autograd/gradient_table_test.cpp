@@ -10,6 +10,13 @@ namespace {
 
 constexpr double kTolerance = 1e-6;
 
+/// Tensors here have a few elements: threads would only wait for each other.
+class OneThread : public ::testing::Environment {
+ public:
+  void SetUp() override { kernels::set_thread_count(1); }
+};
+const auto* const kOneThread = ::testing::AddGlobalTestEnvironment(new OneThread);
+
 class GradientTable : public ::testing::TestWithParam<Row> {};
 
 TEST_P(GradientTable, FirstOrderEqualsCentralDifferences) {
