@@ -39,6 +39,7 @@ struct NetOptions {
   DType dtype = DType::float32;
   bool batch_norm = true;
   double dropout = 0.3;
+  std::int64_t width = 17;
   std::uint64_t seed = 1;
 };
 
@@ -46,11 +47,11 @@ struct NetOptions {
 inline std::shared_ptr<nn::Sequential> small_net(const NetOptions& options) {
   const nn::Build build{.seed = options.seed, .dtype = options.dtype};
   auto net = std::make_shared<nn::Sequential>(build);
-  net->add<nn::Linear>("fc1", 6, 17);
-  if (options.batch_norm) net->add<nn::BatchNorm>("bn1", 17);
+  net->add<nn::Linear>("fc1", 6, options.width);
+  if (options.batch_norm) net->add<nn::BatchNorm>("bn1", options.width);
   net->add<nn::Activation>("act1", "relu");
   net->add<nn::Dropout>("drop1", options.dropout);
-  net->add<nn::Linear>("fc2", 17, 5);
+  net->add<nn::Linear>("fc2", options.width, 5);
   return net;
 }
 
