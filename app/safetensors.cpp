@@ -232,7 +232,7 @@ Safetensors from_safetensors(std::string_view bytes, const std::string& source) 
   const HeaderReader header(bytes.substr(kLengthBytes, length), data.size(), source);
   for (const Placement& placement : header.read(contents.metadata)) {
     Tensor tensor = Tensor::empty(placement.shape, placement.dtype);
-    std::memcpy(tensor.raw(), data.data() + placement.begin, tensor.bytes());
+    allocator_of(kCpu).copy_from_host(tensor.raw(), data.data() + placement.begin, tensor.bytes());
     contents.tensors.push_back({placement.name, std::move(tensor)});
   }
   return contents;
