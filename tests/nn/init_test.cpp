@@ -117,6 +117,13 @@ TEST(Init, AddingALayerMovesNoOtherLayersNumbers) {
             parameter_of(shallow, "fc2.weight").value().to_vector<float>());
 }
 
+TEST(Init, NestedLayersDrawUnderTheirFullName) {
+  const Build build{.seed = 3};
+  Linear nested(build.in("head").in("fc"), 4, 2);
+  EXPECT_EQ(parameter_of(nested, "weight").value().to_vector<float>(),
+            init::draw(build, "head.fc.weight", {2, 4}, init::kaiming_normal()).to_vector<float>());
+}
+
 TEST(Init, RefusesShapesWithoutFans) {
   EXPECT_EQ(error_of([] { init::draw({}, "b", {5}, init::xavier_uniform()); }),
             "xavier_uniform: shape [5] has no fans, wanted [out, in] or [out, Kh, Kw, in]");
