@@ -24,7 +24,7 @@ std::vector<Field> make_fields() {
        &Config::data,
        "data set",
        {},
-       {"fashion_mnist", "cifar10", "cifar100", "spirals", "valley"}},
+       {"fashion_mnist", "cifar10", "cifar100", "spirals"}},
       {"data_dir",
        "data",
        &Config::data_dir,
@@ -53,7 +53,8 @@ std::vector<Field> make_fields() {
       {"model", "model", &Config::model, "architecture"},
       {"label_smoothing", "model", &Config::label_smoothing, "mass moved off the label", kFraction},
 
-      {"rule", "rule", &Config::rule, "which gradient the optimizer sees; sam:rho=0.1 sets rho"},
+      {"rule", "rule", &Config::rule,
+       "which gradient the optimizer sees, as in sam or sam:rho=0.1"},
 
       {"optimizer",
        "optimizer",

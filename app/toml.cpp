@@ -58,9 +58,17 @@ void read_settings(Config& config, const toml::node& node) {
 }
 
 std::string quoted(const std::string& text) {
-  std::ostringstream stream;
-  stream << toml::value<std::string>(text);
-  return stream.str();
+  std::string quoted = "\"";
+  for (const char letter : text) {
+    const auto code = static_cast<unsigned char>(letter);
+    if (letter == '"' || letter == '\\')
+      quoted += fmt::format("\\{}", letter);
+    else if (code < 0x20 || code == 0x7f)
+      quoted += fmt::format("\\u{:04x}", code);
+    else
+      quoted += letter;
+  }
+  return quoted + "\"";
 }
 
 std::string toml_text(const Config& config, const Field& field) {

@@ -1,0 +1,152 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <thread>
+
+#include "polder/app/commands/commands.h"
+#include "polder/app/compare_progress.h"
+#include "polder/app/comparison.h"
+#include "polder/app/interrupt.h"
+#include "polder/app/job.h"
+#include "polder/app/toml.h"
+#include "polder/core/text.h"
+
+namespace polder::app {
+namespace {
+
+std::int64_t cores() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+Config completed(Config config) {
+  config.rule = Config{}.rule;
+  config.settings.clear();
+  if (config.out.empty()) config.out = fmt::format("runs/compare-{}-{}", config.data, config.model);
+  if (config.jobs == 0) config.jobs = config.threads > 0 ? 1 : cores();
+  if (config.threads == 0) config.threads = std::max<std::int64_t>(1, cores() / config.jobs);
+  return config;
+}
+
+/// The folder may hold an earlier part of this comparison, but no other one.
+void open_folder(const Config& config) {
+  const fs::path file = fs::path(config.out) / "config.toml";
+  if (fs::exists(file)) {
+    Config found;
+    read_toml(found, read_file(file), file.string());
+    const std::vector<std::string> differences = fixed_differences(found, config);
+    require(differences.empty(),
+            "compare: {} holds a comparison with another configuration: {} differ; choose another "
+            "--out",
+            config.out, join(differences));
+  }
+  write_file_atomically(file, to_toml(config, true));
+}
+
+void print_table(Screen& screen, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(rows[0].size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], columns_of(row[i]));
+  screen.print("");
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += (i == 0 ? "" : "   ") + pad(row[i], widths[i], i > 0);
+    screen.print(&row == &rows.front() ? screen.dim(line) : line);
+  }
+  screen.print("");
+}
+
+/// Keeps up to `most` jobs running until all runs are made or somebody asks for a stop.
+class JobQueue {
+ public:
+  JobQueue(std::deque<PlannedRun> waiting, std::size_t most, CompareProgress& progress)
+      : waiting_(std::move(waiting)), most_(most), progress_(progress) {}
+
+  void work() {
+    while (!jobs_.empty() || (!waiting_.empty() && !stopping_)) {
+      if (interrupted() && !stopping_) stop();
+      start_jobs();
+      progress_.show(jobs_);
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      collect();
+    }
+  }
+  std::size_t failures() const { return failures_; }
+
+ private:
+  void start_jobs() {
+    while (!stopping_ && jobs_.size() < most_ && !waiting_.empty()) {
+      jobs_.push_back(std::make_unique<Job>(waiting_.front()));
+      waiting_.pop_front();
+    }
+  }
+
+  void collect() {
+    const auto first_ended = std::stable_partition(jobs_.begin(), jobs_.end(),
+                                                   [](const auto& job) { return !job->ended(); });
+    for (auto job = first_ended; job != jobs_.end(); ++job) settle(**job);
+    jobs_.erase(first_ended, jobs_.end());
+  }
+
+  void settle(const Job& job) {
+    if (stopping_ && !job.succeeded() && job.problem().empty()) return;
+    progress_.ended(job);
+    if (job.succeeded()) return;
+    ++failures_;
+    // What fails before its first step (missing data, a wrong setting) fails for every run.
+    if (job.status().step == 0) stop();
+  }
+
+  void stop() {
+    stopping_ = true;
+    for (const auto& job : jobs_) job->ask_to_stop();
+  }
+
+  std::deque<PlannedRun> waiting_;
+  std::size_t most_;
+  CompareProgress& progress_;
+  std::vector<std::unique_ptr<Job>> jobs_;
+  std::size_t failures_ = 0;
+  bool stopping_ = false;
+};
+
+void write_results(Screen& screen, const Config& config, const std::vector<PlannedRun>& runs) {
+  const std::vector<RuleOutcome> outcomes = outcomes_of(runs);
+  const fs::path folder = config.out;
+  write_file_atomically(folder / "results.json", to_json(outcomes));
+  write_comparison_report(folder);
+  print_table(screen, outcome_table(outcomes));
+  screen.print(fmt::format("{}/report.html", config.out));
+}
+
+}  // namespace
+
+int compare(const Invocation& invocation) {
+  const Config config = completed(invocation.config);
+  const std::vector<PlannedRun> runs = plan_runs(config);
+  make_folders(config.out);
+  const FolderLock lock(config.out);
+  open_folder(config);
+  std::deque<PlannedRun> waiting;
+  std::copy_if(runs.begin(), runs.end(), std::back_inserter(waiting),
+               [](const PlannedRun& run) { return !is_finished(run); });
+  Screen screen;
+  screen.print(fmt::format("{} rules, {} seeds, {} on {}, in {}: {} of {} runs to make",
+                           config.rules.size(), config.seeds, config.model, config.data, config.out,
+                           waiting.size(), runs.size()));
+  catch_interrupts();
+  CompareProgress progress(screen, runs.size(), runs.size() - waiting.size());
+  JobQueue queue(std::move(waiting), static_cast<std::size_t>(config.jobs), progress);
+  queue.work();
+  write_results(screen, config, runs);
+  if (interrupted()) {
+    screen.print(fmt::format("stopped; go on with: polder compare --resume {}", config.out));
+    return kInterrupted;
+  }
+  require(queue.failures() == 0, "compare: {} of {} runs failed", queue.failures(), runs.size());
+  return kGood;
+}
+
+}  // namespace polder::app

@@ -1,0 +1,79 @@
+#include "polder/app/progress.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace polder::app {
+namespace {
+
+constexpr double kLivePeriod = 0.1;    // seconds between drawings of the bar
+constexpr double kPlainPeriod = 10.0;  // seconds between plain lines
+constexpr double kSmoothing = 0.95;
+
+std::string percent(double share) {
+  return std::isfinite(share) ? fmt::format("{:.2f} %", 100.0 * share) : "-";
+}
+
+}  // namespace
+
+void TrainProgress::started(const Trainer& trainer) {
+  total_steps_ = trainer.total_steps();
+  first_step_ = trainer.steps_made();
+  batch_size_ = trainer.batch_size();
+  steps_per_epoch_ = trainer.steps_per_epoch();
+  if (first_step_ > 0) screen_.print(fmt::format("going on from step {}", first_step_));
+  start_ = last_shown_ = Clock::now();
+}
+
+void TrainProgress::stepped(const StepRecord& record) {
+  const double weight = std::isfinite(smooth_loss_) ? kSmoothing : 0.0;
+  smooth_loss_ = (1.0 - weight) * record.loss + (weight > 0.0 ? weight * smooth_loss_ : 0.0);
+  radius_ = record.radius;
+  const bool live = screen_.live();
+  if (seconds_since(last_shown_) < (live ? kLivePeriod : kPlainPeriod)) return;
+  last_shown_ = Clock::now();
+  if (!live) return screen_.print(status(record));
+  const double share = static_cast<double>(record.step) / static_cast<double>(total_steps_);
+  screen_.draw(
+      {fmt::format("{} {:>3.0f} %  {}", screen_.bar(share, 24), 100.0 * share, status(record))});
+}
+
+std::string TrainProgress::status(const StepRecord& record) const {
+  const double seconds = seconds_since(start_);
+  const auto made = static_cast<double>(record.step - first_step_);
+  const auto left = static_cast<double>(total_steps_ - record.step);
+  std::string text =
+      fmt::format("step {}/{}  loss {:.4f}", record.step, total_steps_, smooth_loss_);
+  if (std::isfinite(accuracy_)) text += fmt::format("  accuracy {}", percent(accuracy_));
+  if (std::isfinite(radius_)) text += fmt::format("  radius {:.4g}", radius_);
+  const double images = made * static_cast<double>(batch_size_) / seconds;
+  return text + fmt::format("  {} images/s  {} left", short_number(images),
+                            clock_text(seconds / made * left));
+}
+
+void TrainProgress::evaluated(const EvaluationRecord& record) {
+  const bool held_out = std::isfinite(record.validation.accuracy);
+  accuracy_ = held_out ? record.validation.accuracy : record.test.accuracy;
+  std::string line = fmt::format("{} {:<6.4g}", screen_.bold("epoch"), record.epoch);
+  const auto add = [&](std::string_view name, const Score& score) {
+    if (std::isfinite(score.loss))
+      line += fmt::format("  {} {:.4f} {}", screen_.dim(name), score.loss,
+                          pad(percent(score.accuracy), 8, true));
+  };
+  add("training", record.training);
+  add("held out", record.validation);
+  add("test", record.test);
+  if (std::isfinite(radius_)) line += fmt::format("  {} {:.4g}", screen_.dim("radius"), radius_);
+  screen_.print(line + fmt::format("  {}", clock_text(seconds_since(start_))));
+}
+
+void TrainProgress::measured(const ReceiptRecord& record) {
+  std::string line = fmt::format("receipt  dJ/drho at radius {:.4g}: central difference {:.4g}",
+                                 record.radius, record.central_difference);
+  for (std::size_t i = 0; i < kSlopeNames.size(); ++i)
+    line += fmt::format(", {} {:.4g}", kSlopeNames[i], record.slopes[i]);
+  screen_.print(line);
+}
+
+}  // namespace polder::app

@@ -1,0 +1,25 @@
+#include "polder/app/receipts.h"
+
+#include "polder/lets/lets.h"
+#include "polder/lets/receipts.h"
+
+namespace polder::app {
+
+optim::RadiusRule* radius_rule_of(optim::Rule& rule) {
+  if (auto* learned = dynamic_cast<lets::Lets*>(&rule)) return &learned->wrapped();
+  return dynamic_cast<optim::RadiusRule*>(&rule);
+}
+
+ReceiptRecord measure_receipt(const StepToCome& step, const Batch& training,
+                              const Batch& validation) {
+  const lets::Receipt receipt = lets::receipts(step.rule, step.objective, step.base, step.clip,
+                                               training, validation, step.step);
+  return {.step = step.step + 1,
+          .radius = receipt.radius,
+          .gap = receipt.gap,
+          .slopes = receipt.slopes,
+          .central_difference = receipt.central_difference,
+          .doubt = receipt.doubt};
+}
+
+}  // namespace polder::app

@@ -1,0 +1,205 @@
+#include "polder/app/report/comparison_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "polder/app/report/chart.h"
+#include "polder/app/report/page.h"
+#include "polder/app/report/run_charts.h"
+#include "polder/app/report/svg.h"
+#include "polder/app/toml.h"
+
+namespace polder::app {
+namespace {
+
+using Histories = std::vector<std::vector<History>>;
+
+/// Mean over the runs, point by point, with smallest and largest as the band.
+Series mean_over_runs(const std::vector<Series>& runs, std::string name, int colour) {
+  Series mean{.name = std::move(name), .colour = colour};
+  std::size_t points = runs.empty() ? 0 : runs.front().x.size();
+  for (const Series& run : runs) points = std::min(points, run.x.size());
+  for (std::size_t i = 0; i < points; ++i) {
+    double sum = 0.0, low = runs.front().y[i], high = low;
+    for (const Series& run : runs) {
+      sum += run.y[i];
+      low = std::min(low, run.y[i]);
+      high = std::max(high, run.y[i]);
+    }
+    mean.x.push_back(runs.front().x[i]);
+    mean.y.push_back(sum / static_cast<double>(runs.size()));
+    mean.low.push_back(low);
+    mean.high.push_back(high);
+  }
+  return mean;
+}
+
+/// One curve a rule, over its runs.
+template <class Curve>
+std::vector<Series> by_rule(const std::vector<RuleOutcome>& outcomes, const Histories& histories,
+                            const Curve& curve) {
+  std::vector<Series> all;
+  for (std::size_t r = 0; r < outcomes.size(); ++r) {
+    std::vector<Series> runs;
+    for (const History& history : histories[r]) runs.push_back(curve(history));
+    Series mean = mean_over_runs(runs, outcomes[r].rule, static_cast<int>(r) % kColours);
+    if (has_points(mean)) all.push_back(std::move(mean));
+  }
+  return all;
+}
+
+std::string curves(std::string_view heading, std::string y_label, ValueFormat format,
+                   std::vector<Series> series, std::string_view caption) {
+  Chart chart{.title = std::string(heading) + " over epochs",
+              .x_label = "epoch",
+              .y_label = std::move(y_label),
+              .y_format = format,
+              .series = std::move(series)};
+  chart.logarithmic = format == ValueFormat::number && wants_logarithm(chart.series, 12);
+  return figure(heading, to_svg(chart), caption);
+}
+
+std::string accuracy_intervals(const std::vector<RuleOutcome>& outcomes) {
+  IntervalChart chart{
+      .title = "Test accuracy of every run", .x_label = "test accuracy", .reference = kNotMeasured};
+  for (std::size_t r = 0; r < outcomes.size(); ++r) {
+    const RuleOutcome& one = outcomes[r];
+    if (one.runs.empty()) continue;
+    IntervalRow row{.name = one.rule,
+                    .middle = one.accuracy.mean,
+                    .low = kNotMeasured,
+                    .high = kNotMeasured,
+                    .colour = static_cast<int>(r) % kColours,
+                    .text = fmt::format("{:.2f} ± {:.2f}", 100 * one.accuracy.mean,
+                                        100 * one.accuracy.deviation)};
+    for (const RunResult& run : one.runs) row.values.push_back(run.test.accuracy);
+    chart.rows.push_back(std::move(row));
+  }
+  return figure("Test accuracy", to_svg(chart),
+                "Small dots: one run each. Large dot: their mean, with the standard deviation at "
+                "the right.");
+}
+
+std::string difference_intervals(const std::vector<RuleOutcome>& outcomes) {
+  IntervalChart chart{.title = "Paired differences",
+                      .x_label = "points of test accuracy",
+                      .format = ValueFormat::number};
+  for (std::size_t r = 1; r < outcomes.size(); ++r) {
+    const PairedDifference& difference = outcomes[r].difference;
+    if (difference.count < 2) continue;
+    chart.rows.push_back({.name = outcomes[r].rule,
+                          .middle = 100 * difference.mean,
+                          .low = 100 * difference.low,
+                          .high = 100 * difference.high,
+                          .colour = static_cast<int>(r) % kColours,
+                          .text = fmt::format("{:+.2f}", 100 * difference.mean)});
+  }
+  return figure("Difference to " + outcomes.front().rule, to_svg(chart),
+                "Seed by seed: same data, noise, split and starting weights. The bar is the 95 % "
+                "confidence interval of the mean (Student's t).");
+}
+
+std::string verdict(const std::vector<RuleOutcome>& outcomes) {
+  const auto best = std::max_element(outcomes.begin(), outcomes.end(),
+                                     [](const RuleOutcome& a, const RuleOutcome& b) {
+                                       return (a.runs.empty() ? -1.0 : a.accuracy.mean) <
+                                              (b.runs.empty() ? -1.0 : b.accuracy.mean);
+                                     });
+  if (best->runs.empty()) return "No run is finished yet.";
+  std::string text = fmt::format("{} has the highest mean test accuracy, {:.2f} %", best->rule,
+                                 100 * best->accuracy.mean);
+  const PairedDifference& difference = best->difference;
+  if (difference.count < 2) return text + ".";
+  text += fmt::format(", {:+.2f} points from {} (95 % interval {:+.2f} to {:+.2f})",
+                      100 * difference.mean, outcomes.front().rule, 100 * difference.low,
+                      100 * difference.high);
+  return text + (difference.clear() ? "." : "; the interval holds 0, so more seeds may turn it.");
+}
+
+std::string lead(const Config& config, const std::vector<RuleOutcome>& outcomes) {
+  std::int64_t missing = 0;
+  for (const RuleOutcome& outcome : outcomes) missing += outcome.missing;
+  std::string text =
+      fmt::format("{} on {}, {} at learning rate {}, batches of {}, {} seeds", config.model,
+                  config.data, config.optimizer, config.lr, config.batch, config.seeds);
+  if (config.label_noise > 0.0)
+    text += fmt::format(", {:.4g} % {} label noise", 100.0 * config.label_noise,
+                        config.label_noise_kind);
+  if (missing > 0) text += fmt::format("; {} runs are missing", missing);
+  return text + ".";
+}
+
+std::string final_table(const std::vector<RuleOutcome>& outcomes) {
+  const auto rows = outcome_table(outcomes);
+  return table({.head = rows.front(),
+                .rows = {rows.begin() + 1, rows.end()},
+                .note = "Mean and standard deviation over seeds; differences in points of test "
+                        "accuracy with their 95 % confidence interval; gradient evaluations and "
+                        "training time of one run."});
+}
+
+std::vector<Series> accuracies(const std::vector<RuleOutcome>& outcomes, const Histories& histories,
+                               Score EvaluationRecord::*set) {
+  return by_rule(outcomes, histories,
+                 [&](const History& history) { return accuracy_series(history, "", set); });
+}
+
+std::vector<Series> step_curves(const std::vector<RuleOutcome>& outcomes,
+                                const Histories& histories, double StepRecord::*value) {
+  return by_rule(outcomes, histories, [&](const History& history) {
+    return smoothed(steps_series(history, "", value));
+  });
+}
+
+}  // namespace
+
+std::string comparison_report(const Config& config, const std::vector<RuleOutcome>& outcomes,
+                              const Histories& histories) {
+  const std::string body =
+      fmt::format("<p class=\"verdict\">{}</p>\n", escaped(verdict(outcomes))) +
+      section("Result", {accuracy_intervals(outcomes), difference_intervals(outcomes),
+                         final_table(outcomes)}) +
+      section("Learning",
+              {curves("Test accuracy", "right answers", ValueFormat::percent,
+                      accuracies(outcomes, histories, &EvaluationRecord::test),
+                      "Mean over seeds; the band spans the seeds."),
+               curves("Training accuracy", "right answers", ValueFormat::percent,
+                      accuracies(outcomes, histories, &EvaluationRecord::training),
+                      "On a fixed part of the training samples, under the labels that training "
+                      "sees, noise included."),
+               curves("Training loss", "cross-entropy of the batch", ValueFormat::number,
+                      step_curves(outcomes, histories, &StepRecord::loss),
+                      "Mean over seeds of the averaged batches.")}) +
+      section(
+          "Radius and gradients",
+          {curves("Radius", "radius", ValueFormat::number,
+                  step_curves(outcomes, histories, &StepRecord::radius),
+                  "How far each rule looks."),
+           curves("Gradient norm", "gradient norm", ValueFormat::number,
+                  step_curves(outcomes, histories, &StepRecord::gradient_norm),
+                  "The norm that the ascent divides by; without an ascent, of the gradient.")}) +
+      folded("Configuration", to_toml(config, true));
+  return page(fmt::format("{} rules on {}", outcomes.size(), config.data), lead(config, outcomes),
+              body);
+}
+
+void write_comparison_report(const fs::path& folder) {
+  const fs::path config_file = folder / "config.toml";
+  Config config;
+  read_toml(config, read_file(config_file), config_file.string());
+  config.out = folder.string();
+  const std::vector<PlannedRun> runs = plan_runs(config);
+  const std::vector<RuleOutcome> outcomes = outcomes_of(runs);
+  Histories histories(outcomes.size());
+  for (std::size_t r = 0; r < outcomes.size(); ++r)
+    for (const PlannedRun& run : runs) {
+      if (run.rule != outcomes[r].rule || !is_finished(run)) continue;
+      const fs::path file = fs::path(run.config.out) / "metrics.jsonl";
+      histories[r].push_back(parse_history(read_file(file), file.string()));
+    }
+  write_file_atomically(folder / "report.html", comparison_report(config, outcomes, histories));
+}
+
+}  // namespace polder::app

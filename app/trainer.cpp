@@ -1,0 +1,330 @@
+#include "polder/app/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <thread>
+
+#include "polder/app/receipts.h"
+#include "polder/app/samples.h"
+#include "polder/app/scoring.h"
+#include "polder/core/error.h"
+#include "polder/lets/lets.h"
+#include "polder/nn/models/registry.h"
+#include "polder/optim/model_objective.h"
+#include "polder/optim/schedule.h"
+#include "polder/optim/training_step.h"
+
+namespace polder::app {
+namespace {
+
+double read(const Tensor& value) { return value.defined() ? value.item() : kNotMeasured; }
+
+void set_threads(std::int64_t wanted) {
+  const unsigned present = std::max(1U, std::thread::hardware_concurrency());
+  kernels::set_thread_count(wanted == 0 ? static_cast<int>(present) : static_cast<int>(wanted));
+}
+
+nn::ModulePtr build_model(const Config& config, const data::Dataset& dataset) {
+  const nn::Build build{.seed = static_cast<std::uint64_t>(config.seed),
+                        .device = parse_device(config.device)};
+  return nn::make_model(config.model, dataset.sample_shape(), dataset.classes(), build);
+}
+
+std::unique_ptr<optim::BaseOptimizer> build_optimizer(const Config& config,
+                                                      nn::ParameterArena& arena) {
+  return optim::make_base_optimizer(config.optimizer,
+                                    {.weight_decay = config.weight_decay,
+                                     .momentum = config.momentum,
+                                     .nesterov = config.nesterov,
+                                     .beta1 = config.beta1,
+                                     .beta2 = config.beta2},
+                                    arena);
+}
+
+optim::Schedule schedule_of(const Config& config) {
+  return {.decay = optim::parse_decay(config.schedule), .peak = config.lr, .warmup = config.warmup};
+}
+
+/// At most `count` of the indices, evenly spread.
+std::vector<std::int64_t> spread(const std::vector<std::int64_t>& indices, std::size_t count) {
+  if (indices.size() <= count) return indices;
+  std::vector<std::int64_t> picked(count);
+  for (std::size_t i = 0; i < count; ++i) picked[i] = indices[i * indices.size() / count];
+  return picked;
+}
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Numbers in one spelling, so that 1e-3 and 0.001 are the same setting.
+std::string canonical(const std::string& value) {
+  double number = 0.0;
+  const char* end = value.data() + value.size();
+  const auto [stop, problem] = std::from_chars(value.data(), end, number);
+  return problem == std::errc{} && stop == end ? fmt::to_string(number) : value;
+}
+
+}  // namespace
+
+const optim::RuleRegistry& known_rules() {
+  static const optim::RuleRegistry rules = [] {
+    optim::RuleRegistry all = optim::built_in_rules();
+    lets::add_rules(all);
+    return all;
+  }();
+  return rules;
+}
+
+Config resolved(Config config) {
+  require_consistent(config);
+  const RuleSpec spec = parse_rule(config.rule);
+  config.rule = spec.name;
+  for (const auto& [name, value] : spec.settings) config.settings[name] = value;
+  for (const auto& [name, value, help] : known_rules().find(spec.name).parameters)
+    config.settings.emplace(name, value);
+  for (auto& [name, value] : config.settings) value = canonical(value);
+  return config;
+}
+
+std::string rule_label(const Config& config) {
+  RuleSpec spec{config.rule, config.settings};
+  for (const auto& [name, value, help] : known_rules().find(spec.name).parameters)
+    if (spec.settings[name] == canonical(value)) spec.settings.erase(name);
+  return to_string(spec);
+}
+
+class Trainer::Impl {
+ public:
+  explicit Impl(const Config& config)
+      : config_(config),
+        samples_(config),
+        loader_(samples_.training_loader()),
+        model_(build_model(config, samples_.training())),
+        arena_(*model_),
+        objective_(*model_, arena_, optim::cross_entropy_loss(config.label_smoothing),
+                   static_cast<std::uint64_t>(config.seed)),
+        rule_(known_rules().make(config.rule, optim::Settings(config.settings), arena_)),
+        base_(build_optimizer(config, arena_)),
+        training_step_(objective_, *rule_, *base_, config.clip),
+        schedule_(schedule_of(config)) {
+    set_threads(config.threads);
+    objective_.set_micro_batch(config.micro_batch);
+    set_up_validation();
+    schedule_.rate(0, total_steps());
+  }
+
+  std::int64_t steps_made() const { return steps_; }
+  std::int64_t steps_per_epoch() const { return loader_.batches_per_epoch(); }
+  std::int64_t batch_size() const { return config_.batch; }
+  std::int64_t total_steps() const {
+    return config_.steps > 0 ? config_.steps : config_.epochs * steps_per_epoch();
+  }
+
+  StepRecord step() {
+    const Stopwatch watch;
+    const double rate = schedule_.rate(steps_, total_steps());
+    base_->set_rate(rate);
+    const optim::StepReport report = training_step_.run(to_device(loader_.next()), steps_);
+    const double norm = gradient_norm();
+    require_finite(report, norm, rate);
+    ++steps_;
+    train_seconds_ += watch.seconds();
+    StepRecord record{.step = steps_, .epoch = epoch(), .rate = rate};
+    record.loss = read(report.loss);
+    record.perturbed_loss = read(report.perturbed_loss);
+    record.gradient_norm = report.gradient_norm.defined() ? read(report.gradient_norm) : norm;
+    put_radius(report.radius, record);
+    radius_ = record.radius;
+    return record;
+  }
+
+  EvaluationRecord evaluate() {
+    EvaluationRecord record{.step = steps_, .epoch = epoch()};
+    record.training = score(samples_.training(), spread(samples_.training_indices(), 2000));
+    record.validation = score(samples_.training(), samples_.validation_indices());
+    record.test = score(samples_.test(), samples_.test_indices());
+    if (!(best_validation_accuracy_ >= record.validation.accuracy))
+      best_validation_accuracy_ = record.validation.accuracy;
+    last_ = record;
+    return record;
+  }
+
+  std::optional<ReceiptRecord> receipt() {
+    optim::RadiusRule* rule = radius_rule_of(*rule_);
+    if (rule == nullptr) return std::nullopt;
+    require(validation_.has_value(), "receipts: want held-out samples, but validation is 0");
+    base_->set_rate(schedule_.rate(steps_, total_steps()));
+    return measure_receipt({*rule, objective_, *base_, config_.clip, steps_},
+                           to_device(peek(loader_)), to_device(peek(*validation_)));
+  }
+
+  RunResult result() const {
+    RunResult result{.rule = rule_label(config_), .model = config_.model, .data = config_.data};
+    result.seed = config_.seed;
+    result.steps = steps_;
+    result.weights = arena_.weight_count();
+    result.training = last_.training;
+    result.validation = last_.validation;
+    result.test = last_.test;
+    result.best_validation_accuracy = best_validation_accuracy_;
+    result.radius = radius_;
+    const optim::WorkCount& work = objective_.work();
+    result.gradient_evaluations = work.gradients;
+    result.forward_passes = work.forwards;
+    result.hessian_products = work.hessian_products;
+    result.train_seconds = train_seconds_;
+    result.images_per_second =
+        static_cast<double>(steps_ * config_.batch) / std::max(train_seconds_, 1e-9);
+    return result;
+  }
+
+  CheckpointIdentity identity() const {
+    std::string layout;
+    for (const nn::Segment& segment : arena_.segments())
+      layout += fmt::format("{}{};", segment.name, segment.shape);
+    const std::uint32_t hash = random_key(0, layout).stream;
+    return {
+        fmt::format("{} of {} weights (layout {:08x})", config_.model, arena_.weight_count(), hash),
+        fmt::format("{} with {} on {}", config_.rule, config_.optimizer, config_.data)};
+  }
+
+  void visit_state(StateVisitor& visitor) {
+    visit_model(visitor);
+    PrefixVisitor optimizer(visitor, "optimizer/"), rule(visitor, "rule/");
+    base_->visit_state(optimizer);
+    rule_->visit_state(rule);
+    loader_.visit_state(visitor, "loader/");
+    if (validation_) validation_->visit_state(visitor, "validation/");
+    visit_progress(visitor);
+  }
+
+ private:
+  void set_up_validation() {
+    const optim::RuleEntry& entry = known_rules().find(config_.rule);
+    require(!entry.needs_validation || config_.validation > 0.0,
+            "rule {}: wants held-out samples, but validation is 0", config_.rule);
+    if (config_.validation == 0.0) return;
+    validation_.emplace(samples_.validation_loader());
+    objective_.set_validation([this] { return to_device(validation_->next()); });
+  }
+
+  double epoch() const {
+    return static_cast<double>(steps_) / static_cast<double>(steps_per_epoch());
+  }
+
+  Batch to_device(Batch batch) const { return batch_on(std::move(batch), arena_.device()); }
+
+  double gradient_norm() const {
+    const Tensor& g = training_step_.gradient();
+    Tensor square = Tensor::empty(Shape{}, DType::float64, g.device());
+    kernels::backend_of(g).dot(g, g, square);
+    return std::sqrt(square.item());
+  }
+
+  void require_finite(const optim::StepReport& report, double norm, double rate) const {
+    try {
+      optim::require_finite(report, steps_ + 1);
+      require(std::isfinite(norm), "step {}: the gradient is {}, want finite numbers", steps_ + 1,
+              norm);
+    } catch (const Error& error) {
+      fail("{} (rule {}, learning rate {:.4g})", error.what(), config_.rule, rate);
+    }
+  }
+
+  static void put_radius(const Tensor& radius, StepRecord& record) {
+    if (!radius.defined()) return;
+    const std::vector<double> radii = radius.to_vector<double>();
+    record.radius =
+        std::accumulate(radii.begin(), radii.end(), 0.0) / static_cast<double>(radii.size());
+    if (radius.rank() > 0) record.radii = radii;
+  }
+
+  Score score(const data::Dataset& dataset, const std::vector<std::int64_t>& indices) {
+    return score_of(dataset, indices, samples_.normalization(), [this](const Batch& batch) {
+      return objective_.evaluate(to_device(batch).inputs);
+    });
+  }
+
+  /// The batch that comes next, without moving on.
+  static Batch peek(data::Loader& loader) {
+    const data::LoaderPosition here = loader.position();
+    Batch batch = loader.next();
+    loader.seek(here);
+    return batch;
+  }
+
+  void visit_model(StateVisitor& visitor) {
+    for (const nn::Segment& segment : arena_.segments()) {
+      Tensor part = arena_.part(arena_.home(), segment);
+      visitor.visit("model/" + segment.name, part);
+    }
+    for (nn::NamedTensor buffer : model_->buffers())
+      visitor.visit("model/" + buffer.name, buffer.tensor);
+  }
+
+  void visit_progress(StateVisitor& visitor) {
+    optim::Objective::Progress progress = objective_.progress();
+    visitor.visit("run/gradient_evaluations", progress.work.gradients);
+    visitor.visit("run/forward_passes", progress.work.forwards);
+    visitor.visit("run/hessian_products", progress.work.hessian_products);
+    objective_.set_progress(progress);
+    visitor.visit("run/steps", steps_);
+    visitor.visit("run/radius", radius_);
+    visitor.visit("run/train_seconds", train_seconds_);
+    visitor.visit("run/best_validation_accuracy", best_validation_accuracy_);
+    visitor.visit("run/evaluated_at", last_.step);
+    visit_score(visitor, "training", last_.training);
+    visit_score(visitor, "validation", last_.validation);
+    visit_score(visitor, "test", last_.test);
+  }
+
+  static void visit_score(StateVisitor& visitor, const std::string& name, Score& score) {
+    visitor.visit("run/" + name + "_loss", score.loss);
+    visitor.visit("run/" + name + "_accuracy", score.accuracy);
+  }
+
+  Config config_;
+  Samples samples_;
+  data::Loader loader_;
+  std::optional<data::Loader> validation_;
+  nn::ModulePtr model_;
+  nn::ParameterArena arena_;
+  optim::ModelObjective objective_;
+  std::unique_ptr<optim::Rule> rule_;
+  std::unique_ptr<optim::BaseOptimizer> base_;
+  optim::TrainingStep training_step_;
+  optim::Schedule schedule_;
+
+  std::int64_t steps_ = 0;
+  double train_seconds_ = 0.0;
+  double radius_ = kNotMeasured;
+  double best_validation_accuracy_ = kNotMeasured;
+  EvaluationRecord last_;
+};
+
+Trainer::Trainer(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
+Trainer::~Trainer() = default;
+std::int64_t Trainer::steps_made() const { return impl_->steps_made(); }
+std::int64_t Trainer::total_steps() const { return impl_->total_steps(); }
+std::int64_t Trainer::steps_per_epoch() const { return impl_->steps_per_epoch(); }
+std::int64_t Trainer::batch_size() const { return impl_->batch_size(); }
+StepRecord Trainer::step() { return impl_->step(); }
+EvaluationRecord Trainer::evaluate() { return impl_->evaluate(); }
+std::optional<ReceiptRecord> Trainer::receipt() { return impl_->receipt(); }
+RunResult Trainer::result() const { return impl_->result(); }
+CheckpointIdentity Trainer::identity() const { return impl_->identity(); }
+void Trainer::visit_state(StateVisitor& visitor) { impl_->visit_state(visitor); }
+
+}  // namespace polder::app
