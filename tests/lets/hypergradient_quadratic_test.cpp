@@ -164,6 +164,52 @@ TEST_P(Quadratics, ShardsAddUpTheirOwnCurvatures) {
   }
 }
 
+/// A rule whose map is neither the identity nor symmetric: G = g_p + (g_p moved on by one place).
+class Mixing final : public optim::RadiusRule {
+ public:
+  Mixing(double rho) : RadiusRule(rho) {}
+  optim::StepReport gradient(optim::Objective& objective, const Batch& batch, Tensor& g) override {
+    objective.gradient(batch, g);
+    optim::Excursion away(objective, optim::ascend(objective.arena(), g, radius()));
+    away.gradient(batch, g);
+    map_tangent(g);
+    return {.loss = {},
+            .perturbed_loss = {},
+            .gradient_norm = {},
+            .radius = radius(),
+            .perturbed = true};
+  }
+  void map_tangent(Tensor& x) const override { mix(x, kWeights - 1); }
+  void map_adjoint(Tensor& x) const override { mix(x, 1); }
+
+ private:
+  static void mix(Tensor& x, std::size_t distance) {
+    const auto old = x.to_vector<double>();
+    for (std::size_t i = 0; i < kWeights; ++i)
+      x.data<double>()[i] += old[(i + distance) % kWeights];
+  }
+};
+
+TEST_P(Quadratics, RulesThatMixGradientsAreFollowedThroughTheirMap) {
+  const double rho = 0.3, h = 1e-3;
+  const auto objective_at = [&](double radius) {
+    const Vector g = lower_.gradient(w_);
+    const Vector g_p = lower_.gradient(plus(w_, radius / std::sqrt(inner(g, g)), g));
+    Vector mixed = g_p;
+    for (std::size_t i = 0; i < kWeights; ++i) mixed[i] += g_p[(i + kWeights - 1) % kWeights];
+    return upper_objective(upper_, lower_, plus(w_, -kRate, mixed));
+  };
+  const auto rise = [&](double d) { return objective_at(rho + d) - objective_at(rho - d); };
+  const double expected = (8.0 * rise(h) - rise(2.0 * h)) / (12.0 * h);
+  for (const bool per_segment : {false, true}) {
+    SCOPED_TRACE(per_segment);
+    LetsOptions options = still(Curvature::exact);
+    options.per_segment = per_segment;
+    const double found = problem_.slope(std::make_unique<Mixing>(rho), options).slope.item();
+    EXPECT_NEAR(found, expected, 1e-8 * std::abs(expected));
+  }
+}
+
 TEST_P(Quadratics, SameBatchOnBothSidesHasNoSlope) {
   problem_.validation = problem_.training;
   for (const Curvature way : kCurvatures) {
