@@ -217,6 +217,17 @@ TEST(Lets, ActsOnlyWhenItsTurnComes) {
   EXPECT_EQ(radii[6], radii[5]);
 }
 
+TEST(Lets, PassesOverStepsThatDoNotPerturb) {
+  Training run;
+  Lets lets(std::make_unique<EverySecond>(0.05), with(Curvature::secant, 0.1), run.net.arena);
+  run.train(lets, 0, 1);
+  const double after_look = lets.radius().item();
+  run.train(lets, 1, 2);
+  EXPECT_NE(after_look, 0.05);
+  EXPECT_EQ(lets.radius().item(), after_look);
+  EXPECT_EQ(run.validations, 1U);
+}
+
 TEST(Lets, SkipsTheFirstStepOfAdam) {
   Training run;
   optim::Adam adam(run.net.arena, {});

@@ -12,6 +12,7 @@
 #include "polder/nn/normalization.h"
 #include "polder/nn/pooling.h"
 #include "polder/optim/model_objective.h"
+#include "polder/optim/rule.h"
 
 /// Small networks on random images, built afresh from a seed as often as wanted.
 namespace polder::lets {
@@ -65,6 +66,20 @@ struct Network {
   nn::ModulePtr model;
   nn::ParameterArena arena;
   optim::ModelObjective objective;
+};
+
+/// sam on even steps, the clean gradient on odd ones.
+class EverySecond final : public optim::RadiusRule {
+ public:
+  explicit EverySecond(double rho) : RadiusRule(rho) {}
+  optim::StepReport gradient(optim::Objective& objective, const Batch& batch, Tensor& g) override {
+    optim::StepReport report{{}, {}, {}, radius(), objective.step() % 2 == 0};
+    report.loss = objective.gradient(batch, g);
+    if (!report.perturbed) return report;
+    optim::Excursion away(objective, optim::ascend(objective.arena(), g, radius()));
+    report.perturbed_loss = away.gradient(batch, g);
+    return report;
+  }
 };
 
 }  // namespace polder::lets

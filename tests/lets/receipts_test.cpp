@@ -12,6 +12,7 @@
 #include "polder/optim/rules/sam.h"
 #include "polder/optim/sgd.h"
 #include "polder/optim/training_step.h"
+#include "quadratics.h"
 #include "testing.h"
 
 namespace polder::lets {
@@ -53,6 +54,21 @@ TEST(Receipts, ExactSlopeIsTheCentralDifferenceInFloat64) {
   EXPECT_NEAR(found.slope(Curvature::finite_difference), slope, 1e-5 * std::abs(slope));
   EXPECT_GT(std::abs(found.slope(Curvature::secant) - slope), 1e-4 * std::abs(slope));
   EXPECT_LT(found.doubt, 1e-3 * std::abs(slope));
+}
+
+// J of a quadratic under SGD is a quartic, on which five points leave no truncation error.
+TEST(Receipts, DifferenceOfAQuarticIsExact) {
+  const std::size_t n = 6;
+  nn::ParameterArena arena({{"w", Tensor::from(normal_vector(n, 3, "w"), {n})}});
+  QuadraticObjective objective(arena,
+                               {random_quadratic(n, 3, "lower"), random_quadratic(n, 3, "upper")});
+  optim::Sgd base(arena, {.momentum = 0.0});
+  base.set_rate(0.1);
+  optim::Sam rule(0.3);
+  const Receipt found = receipts(rule, objective, base, 0.0, rows_of({0}), rows_of({1}), 0);
+  EXPECT_NEAR(found.central_difference, found.slope(Curvature::exact),
+              1e-10 * std::abs(found.central_difference));
+  EXPECT_GT(found.doubt, 1e-9 * std::abs(found.central_difference)) << "two points would not do";
 }
 
 TEST(Receipts, HoldInFloat32) {
@@ -150,6 +166,16 @@ TEST(Receipts, ChangeNothingWhenTheyFail) {
   EXPECT_THROW(receipts(lets.wrapped(), run.net.objective, base, 0.0, run.images(7), bad, 3),
                Error);
   EXPECT_EQ(everything(run, lets, base), before);
+}
+
+TEST(Receipts, RefuseAStepThatDoesNotPerturb) {
+  Training run("mlp_tanh", DType::float64);
+  optim::Sgd base(run.net.arena, {});
+  EverySecond rule(0.2);
+  EXPECT_EQ(error_of([&] { run.receipt(rule, base, 1); }),
+            "receipts: the rule does not perturb on step 1, so J does not depend on its radius "
+            "there");
+  EXPECT_EQ(error_of([&] { run.receipt(rule, base, 2); }), "no error");
 }
 
 TEST(Receipts, SayWhenAStepSaysLittle) {
