@@ -104,17 +104,21 @@ void CpuBackend::metric_squared_norm(const Tensor& w, const Tensor& g, Metric me
   with_float(g.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T *weight = w.data<T>(), *gradient = g.data<T>();
-    const double xi = metric.xi;
+    const auto square = [=](std::int64_t i) {
+      const double value = static_cast<double>(gradient[i]);
+      return value * value;
+    };
+    const auto adaptive_square = [=, xi = metric.xi](std::int64_t i) {
+      const double stretch = std::abs(static_cast<double>(weight[i])) + xi;
+      const double value = stretch * static_cast<double>(gradient[i]);
+      return value * value;
+    };
     *out.data<double>() = block_sum(g.numel(), [&](std::int64_t begin, std::int64_t end) {
       double sum = 0;
       for_pieces(segments, metric, false, begin, end,
                  [&](std::int64_t, bool adaptive, std::int64_t from, std::int64_t to) {
-                   sum += lane_sum(from, to, [=](std::int64_t i) {
-                     const double value = static_cast<double>(gradient[i]);
-                     const double stretch =
-                         adaptive ? std::abs(static_cast<double>(weight[i])) + xi : 1.0;
-                     return stretch * value * (stretch * value);
-                   });
+                   sum +=
+                       adaptive ? lane_sum(from, to, adaptive_square) : lane_sum(from, to, square);
                  });
       return sum;
     });

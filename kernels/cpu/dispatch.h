@@ -1,5 +1,6 @@
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "polder/core/error.h"
@@ -28,6 +29,15 @@ void with_any(DType dtype, F&& f) {
     case DType::int64:
       return f(std::int64_t{});
   }
+}
+
+/// Calls f(std::true_type{}) or f(std::false_type{}): a decision made once, outside a loop.
+template <class F>
+void with_flag(bool flag, F&& f) {
+  if (flag)
+    f(std::true_type{});
+  else
+    f(std::false_type{});
 }
 
 /// The value of a 0-d float64 tensor.

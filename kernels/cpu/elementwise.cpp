@@ -1,58 +1,70 @@
-#include <cmath>
 #include <numbers>
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/cpu/vector_math.h"
 
 namespace polder::kernels::cpu {
 namespace {
 
-/// Calls f with a function object T -> T for the named function.
+/// 1 / sqrt(2)
+template <class T>
+inline constexpr T kRootHalf = std::numbers::sqrt2_v<T> / 2;
+
+/// Phi(x). erfc instead of 1 + erf: no cancellation for negative x.
+template <class T>
+T normal_cumulative(T x) {
+  return vector_math::erfc(-x * kRootHalf<T>) / 2;
+}
+
+template <class T>
+T normal_density(T x) {
+  return kRootHalf<T> * std::numbers::inv_sqrtpi_v<T> * vector_math::exp(-x * x / 2);
+}
+
+/// Calls f with a function object T -> T for the named function. Function objects capture nothing:
+/// a captured constant is memory that the output might overwrite, and such loops do not vectorise.
 template <class T, class F>
 void with_unary(Unary name, F&& f) {
-  const T one = 1;
   switch (name) {
     case Unary::neg:
       return f([](T x) { return -x; });
     case Unary::abs:
       return f([](T x) { return std::abs(x); });
     case Unary::sign:
-      return f([=](T x) { return std::isnan(x) ? x : x > 0 ? one : x < 0 ? -one : T{0}; });
+      return f([](T x) { return x > 0 ? T{1} : x < 0 ? T{-1} : x == 0 ? T{0} : x; });
     case Unary::step:
-      return f([=](T x) { return x > 0 ? one : T{0}; });
+      return f([](T x) { return x > 0 ? T{1} : T{0}; });
     case Unary::square:
       return f([](T x) { return x * x; });
     case Unary::sqrt:
       return f([](T x) { return std::sqrt(x); });
     case Unary::rsqrt:
-      return f([=](T x) { return one / std::sqrt(x); });
+      return f([](T x) { return 1 / std::sqrt(x); });
     case Unary::reciprocal:
-      return f([=](T x) { return one / x; });
+      return f([](T x) { return 1 / x; });
     case Unary::exp:
-      return f([](T x) { return std::exp(x); });
+      return f([](T x) { return vector_math::exp(x); });
     case Unary::log:
-      return f([](T x) { return std::log(x); });
+      return f([](T x) { return vector_math::log(x); });
     case Unary::erf:
-      return f([](T x) { return std::erf(x); });
+      return f([](T x) { return vector_math::erf(x); });
     case Unary::tanh:
-      return f([](T x) { return std::tanh(x); });
+      return f([](T x) { return vector_math::tanh(x); });
     case Unary::sigmoid:
-      return f([=](T x) { return one / (one + std::exp(-x)); });
+      return f([](T x) { return vector_math::sigmoid(x); });
     case Unary::relu:
       // Written so that NaN passes through.
       return f([](T x) { return x < 0 ? T{0} : x; });
     case Unary::gelu:
-      // erfc instead of 1 + erf: no cancellation for negative x.
-      return f(
-          [](T x) { return x * std::erfc(-x * static_cast<T>(std::numbers::sqrt2 / 2)) / T{2}; });
+      return f([](T x) { return x * normal_cumulative(x); });
   }
 }
 
 /// Calls f with a function object (x, y, dy) -> f'(x) dy, where y = f(x).
 template <class T, class F>
 void with_unary_backward(Unary name, F&& f) {
-  const T one = 1, two = 2;
   switch (name) {
     case Unary::neg:
       return f([](T, T, T dy) { return -dy; });
@@ -62,11 +74,11 @@ void with_unary_backward(Unary name, F&& f) {
     case Unary::step:
       return f([](T, T, T) { return T{0}; });
     case Unary::square:
-      return f([=](T x, T, T dy) { return two * x * dy; });
+      return f([](T x, T, T dy) { return 2 * x * dy; });
     case Unary::sqrt:
-      return f([=](T, T y, T dy) { return dy / (two * y); });
+      return f([](T, T y, T dy) { return dy / (2 * y); });
     case Unary::rsqrt:
-      return f([=](T, T y, T dy) { return -y * y * y * dy / two; });
+      return f([](T, T y, T dy) { return -y * y * y * dy / 2; });
     case Unary::reciprocal:
       return f([](T, T y, T dy) { return -y * y * dy; });
     case Unary::exp:
@@ -74,22 +86,17 @@ void with_unary_backward(Unary name, F&& f) {
     case Unary::log:
       return f([](T x, T, T dy) { return dy / x; });
     case Unary::erf:
-      return f([=](T x, T, T dy) {
-        return two * std::numbers::inv_sqrtpi_v<T> * std::exp(-x * x) * dy;
+      return f([](T x, T, T dy) {
+        return 2 * std::numbers::inv_sqrtpi_v<T> * vector_math::exp(-x * x) * dy;
       });
     case Unary::tanh:
-      return f([=](T, T y, T dy) { return (one - y * y) * dy; });
+      return f([](T, T y, T dy) { return (1 - y * y) * dy; });
     case Unary::sigmoid:
-      return f([=](T, T y, T dy) { return y * (one - y) * dy; });
+      return f([](T, T y, T dy) { return y * (1 - y) * dy; });
     case Unary::relu:
       return f([](T x, T, T dy) { return x > 0 ? dy : T{0}; });
     case Unary::gelu:
-      return f([=](T x, T, T dy) {
-        const T root_half = static_cast<T>(std::numbers::sqrt2 / 2);
-        const T cumulative = std::erfc(-x * root_half) / two;
-        const T density = root_half * std::numbers::inv_sqrtpi_v<T> * std::exp(-x * x / two);
-        return (cumulative + x * density) * dy;
-      });
+      return f([](T x, T, T dy) { return (normal_cumulative(x) + x * normal_density(x)) * dy; });
   }
 }
 

@@ -38,13 +38,18 @@ struct Adam {
         decoupled(static_cast<T>(c.decoupled ? c.weight_decay : 0.0)) {}
 };
 
+/// m^ / (sqrt(v^) + epsilon)
+template <class T>
+T adam_step(const Adam<T>& adam, T m, T v) {
+  return m * adam.unbias1 / (std::sqrt(v * adam.unbias2) + adam.epsilon);
+}
+
 /// D of one weight, from G and the new moments.
 template <class T>
 T derivative(const Adam<T>& adam, T gradient, T m, T v) {
   const T root = std::sqrt(v * adam.unbias2), denominator = root + adam.epsilon;
-  const T second =
-      root > 0 ? m * adam.unbias1 * (adam.rest2 * adam.unbias2) * gradient / (root * denominator)
-               : T{0};
+  const T product = m * adam.unbias1 * (adam.rest2 * adam.unbias2) * gradient;
+  const T second = (root > 0 ? product : T{0}) / ((root > 0 ? root : T{1}) * denominator);
   return (adam.rest1 * adam.unbias1 - second) / denominator;
 }
 
@@ -53,6 +58,18 @@ template <class T>
 T first_derivative(const Adam<T>& adam, T gradient) {
   const T denominator = std::abs(gradient) + adam.epsilon;
   return adam.epsilon / denominator / denominator;
+}
+
+/// q <- D q on [begin, end). The coefficients come by value: q cannot overwrite them.
+template <bool kCoupled, bool kFirst, class T>
+void scale_by_derivative(Adam<T> adam, const T* g, const T* w, const T* m, const T* v,
+                         std::int64_t begin, std::int64_t end, T* q) {
+  for (std::int64_t i = begin; i < end; ++i) {
+    T total = g[i];
+    if constexpr (kCoupled)
+      total += adam.coupled * (w[i] + adam.rate * adam_step(adam, m[i], v[i]));
+    q[i] *= kFirst ? first_derivative(adam, total) : derivative(adam, total, m[i], v[i]);
+  }
 }
 
 }  // namespace
@@ -105,24 +122,19 @@ void CpuBackend::adam_derivative(const AdamCoefficients& coefficients, const Ten
                                  const Tensor& g, const Tensor& w, const Tensor& m, const Tensor& v,
                                  Tensor& q) {
   const bool coupled = !coefficients.decoupled && coefficients.weight_decay != 0.0;
-  const bool is_first = coefficients.step == 1;
   with_float(q.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Adam<T> adam(coefficients, coupled ? scalar(rate) : 0.0);
     const T *gradient = g.data<T>(), *first = m.data<T>(), *second = v.data<T>();
     const T* weight = coupled ? w.data<T>() : nullptr;
     T* out = q.data<T>();
-    parallel_blocks(q.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        T total = gradient[i];
-        if (coupled) {
-          const T step =
-              first[i] * adam.unbias1 / (std::sqrt(second[i] * adam.unbias2) + adam.epsilon);
-          total += adam.coupled * (weight[i] + adam.rate * step);
-        }
-        out[i] *=
-            is_first ? first_derivative(adam, total) : derivative(adam, total, first[i], second[i]);
-      }
+    with_flag(coupled, [&](auto is_coupled) {
+      with_flag(coefficients.step == 1, [&](auto is_first) {
+        parallel_blocks(q.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+          scale_by_derivative<is_coupled.value, is_first.value>(adam, gradient, weight, first,
+                                                                second, begin, end, out);
+        });
+      });
     });
   });
 }
