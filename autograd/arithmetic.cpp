@@ -6,18 +6,6 @@ namespace {
 
 using kernels::Binary;
 
-void require_broadcast(std::string_view function, const Shape& a, const Shape& b,
-                       Broadcast broadcast) {
-  if (broadcast == Broadcast::none) {
-    require(a == b, "{}: shapes differ: {} and {}", function, a, b);
-    return;
-  }
-  const bool trailing = broadcast == Broadcast::trailing;
-  const bool fits =
-      b.rank() <= a.rank() && b == (trailing ? a.trailing(b.rank()) : a.leading(b.rank()));
-  require(fits, "{}: {} is not the {} axes of {}", function, b, trailing ? "last" : "first", a);
-}
-
 Variable binary(std::string_view function, Binary op, const Variable& a, const Variable& b,
                 Broadcast broadcast, GradientFunction gradient) {
   require_same_kind(function, a, b);

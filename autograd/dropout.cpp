@@ -10,12 +10,9 @@ Variable dropout(const Variable& x, double p, RandomKey key, const Tensor& row_i
               (row_ids.dtype() == DType::int64 && row_ids.shape() == Shape{x.size(0)}),
           "dropout: row ids {} {} for x {}, wanted int64 [{}]", row_ids.dtype(), row_ids.shape(),
           x.shape(), x.size(0));
-  const auto rows = [](const Tensor& t) {
-    return t.reshape({t.size(0), t.shape().without(0).numel()});
-  };
   Tensor y = empty_like(x.value());
-  Tensor y_rows = rows(y);
-  kernels::backend_of(y).dropout(rows(x.value()), p, key, row_ids, y_rows);
+  Tensor y_rows = as_samples(y);
+  kernels::backend_of(y).dropout(as_samples(x.value()), p, key, row_ids, y_rows);
   // The mask is a function of the key, so dropout is its own adjoint and stores nothing.
   const auto gradient = [p, key, row_ids](const Variable&, const Variable& dy,
                                           const Needs&) -> Variables {

@@ -86,8 +86,10 @@ void propagate(const Variable& y, const Variable& dy, const Needs& needs, bool k
                Visits& visits) {
   Node& node = *y.node();
   Variables contributions = node.gradient(y, dy, needs);
+  require(contributions.size() == node.inputs.size(), "grad: {} gradients for {} inputs",
+          contributions.size(), node.inputs.size());
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    if (!needs[i] || !contributions.at(i).defined()) continue;
+    if (!needs[i] || !contributions[i].defined()) continue;
     const Variable& input = node.inputs[i];
     require(contributions[i].shape() == input.shape(), "grad: a gradient {} for an input {}",
             contributions[i].shape(), input.shape());

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "polder/autograd/functions.h"
 #include "polder/autograd/results.h"
 
@@ -27,22 +25,28 @@ Variable mean_to(const Variable& x, const Shape& shape, Broadcast broadcast) {
   return affine(sum_to(x, shape, broadcast), ratio);
 }
 
-/// The gradient of y = (x - mean) inv_std gamma + beta written in differentiable functions, for x
+/// The gradients of y = (x - mean) inv_std gamma + beta written in differentiable functions, for x
 /// [rows, n]. The moments have shape `moments` and meet x by `across`: per channel for batch norm,
 /// per row for layer norm. With h = (x - mean) inv_std and g = gamma dy:
 ///
 ///   dx = inv_std (g - mean(g) - h mean(g h)),  dgamma = sum(dy h),  dbeta = sum(dy)
 Variables normalisation_gradient(const Variable& x, const Variable& gamma, const Variable& dy,
-                                 double epsilon, const Shape& moments, Broadcast across) {
+                                 const Needs& needs, double epsilon, const Shape& moments,
+                                 Broadcast across) {
   const Variable centred = sub(x, mean_to(x, moments, across), across);
   const Variable variance = mean_to(square(centred), moments, across);
   const Variable inv_std = rsqrt(affine(variance, 1.0, epsilon));
   const Variable h = mul(centred, inv_std, across);
-  const Variable g = mul(dy, gamma, Broadcast::trailing);
-  const Variable along_h = mul(h, mean_to(mul(g, h), moments, across), across);
-  const Variable inner = sub(sub(g, mean_to(g, moments, across), across), along_h);
-  return {mul(inner, inv_std, across), sum_to(mul(dy, h), gamma.shape(), Broadcast::trailing),
-          sum_to(dy, gamma.shape(), Broadcast::trailing)};
+  Variable dx, dgamma, dbeta;
+  if (needs[0]) {
+    const Variable g = mul(dy, gamma, Broadcast::trailing);
+    const Variable along_h = mul(h, mean_to(mul(g, h), moments, across), across);
+    const Variable across_h = sub(sub(g, mean_to(g, moments, across), across), along_h);
+    dx = mul(across_h, inv_std, across);
+  }
+  if (needs[1]) dgamma = sum_to(mul(dy, h), gamma.shape(), Broadcast::trailing);
+  if (needs[2]) dbeta = sum_to(dy, gamma.shape(), Broadcast::trailing);
+  return {dx, dgamma, dbeta};
 }
 
 using FusedBackward = void (kernels::Backend::*)(const Tensor& x, const Tensor& gamma,
@@ -54,9 +58,9 @@ using FusedBackward = void (kernels::Backend::*)(const Tensor& x, const Tensor& 
 Variable normalised(Tensor y, const Variable& x, const Variable& gamma, const Variable& beta,
                     double epsilon, Moments moments, Broadcast across, FusedBackward backward) {
   const auto gradient = [x, gamma, epsilon, moments, across, backward](
-                            const Variable&, const Variable& dy, const Needs&) -> Variables {
+                            const Variable&, const Variable& dy, const Needs& needs) -> Variables {
     if (recording())
-      return normalisation_gradient(x, gamma, dy, epsilon, moments.mean.shape(), across);
+      return normalisation_gradient(x, gamma, dy, needs, epsilon, moments.mean.shape(), across);
     Tensor dx = empty_like(x.value());
     Tensor dgamma = empty_like(gamma.value());
     Tensor dbeta = empty_like(gamma.value());

@@ -32,14 +32,10 @@ Variable repeat_along(const Variable& x, AxisView view, const Shape& shape) {
 /// The large shape around the axes along which `broadcast` repeats the small one.
 AxisView repeated(std::string_view function, const Shape& large, const Shape& small,
                   Broadcast broadcast) {
-  require(broadcast != Broadcast::none, "{}: shapes differ: {} and {}", function, large, small);
-  const bool trailing = broadcast == Broadcast::trailing;
-  require(small.rank() <= large.rank() &&
-              small == (trailing ? large.trailing(small.rank()) : large.leading(small.rank())),
-          "{}: {} is not the {} axes of {}", function, small, trailing ? "last" : "first", large);
-  const int repeated_axes = large.rank() - small.rank();
-  if (trailing) return {1, large.leading(repeated_axes).numel(), small.numel()};
-  return {small.numel(), large.trailing(repeated_axes).numel(), 1};
+  require_broadcast(function, large, small, broadcast);
+  const int axes = large.rank() - small.rank();
+  if (broadcast == Broadcast::trailing) return {1, large.leading(axes).numel(), small.numel()};
+  return {small.numel(), large.trailing(axes).numel(), 1};
 }
 
 Variable divided(const Variable& total, std::int64_t count) {

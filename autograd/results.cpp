@@ -23,16 +23,27 @@ void require_same_kind(std::string_view function, const Variable& a, const Varia
           b.device());
 }
 
+void require_broadcast(std::string_view function, const Shape& a, const Shape& b,
+                       kernels::Broadcast broadcast) {
+  if (broadcast == kernels::Broadcast::none) {
+    require(a == b, "{}: shapes differ: {} and {}", function, a, b);
+    return;
+  }
+  const bool trailing = broadcast == kernels::Broadcast::trailing;
+  const bool fits =
+      b.rank() <= a.rank() && b == (trailing ? a.trailing(b.rank()) : a.leading(b.rank()));
+  require(fits, "{}: {} is not the {} axes of {}", function, b, trailing ? "last" : "first", a);
+}
+
 void require_int64(std::string_view function, const Tensor& index) {
   require(index.defined() && index.dtype() == DType::int64,
           "{}: labels and indices {}, wanted int64", function,
           index.defined() ? to_string(index.dtype()) : "undefined");
 }
 
-Tensor as_rows(const Tensor& x) {
-  const std::int64_t n = x.rank() > 0 ? x.size(-1) : 1;
-  return x.reshape({x.numel() / (n > 0 ? n : 1), n});
-}
+Tensor as_rows(const Tensor& x) { return x.reshape({x.shape().without(-1).numel(), x.size(-1)}); }
+
+Tensor as_samples(const Tensor& x) { return x.reshape({x.size(0), x.shape().without(0).numel()}); }
 
 kernels::AxisView around(const Shape& shape, int axis) {
   const int at = shape.axis(axis);

@@ -16,13 +16,17 @@ Tensor full_like(const Tensor& x, const Shape& shape, double value);
 
 /// Throws Error unless a and b have one element type and live on one device.
 void require_same_kind(std::string_view function, const Variable& a, const Variable& b);
+/// Throws Error unless b meets a by `broadcast`.
+void require_broadcast(std::string_view function, const Shape& a, const Shape& b,
+                       kernels::Broadcast broadcast);
 /// Throws Error unless the labels or indices are int64.
 void require_int64(std::string_view function, const Tensor& index);
 
-/// x as [rows, n] with n its last axis.
+/// x as [rows, n]: n its last axis, or rows its first. Same memory.
 Tensor as_rows(const Tensor& x);
+Tensor as_samples(const Tensor& x);
 
-/// x around one axis.
+/// A shape around one of its axes.
 kernels::AxisView around(const Shape& shape, int axis);
 
 }  // namespace polder::autograd

@@ -113,6 +113,24 @@ double composite_error(const Function& f, const std::vector<Tensor>& inputs, std
   return error;
 }
 
+double separate_error(const Function& f, const std::vector<Tensor>& inputs, std::uint64_t seed) {
+  const Contraction contraction(f, inputs, seed);
+  const Variables all = leaves(contraction.inputs());
+  double error = 0.0;
+  for (const bool create_graph : {false, true}) {
+    const Variables together = contraction.gradient(0, all, create_graph);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Variables at;
+      for (const Variable& x : all) at.push_back(at.size() == i ? x : x.detach());
+      const Variables alone = contraction.gradient(0, at, create_graph);
+      for (std::size_t j = 0; j < at.size(); ++j)
+        if (alone[j].defined() != (i == j)) return HUGE_VAL;
+      error = std::max(error, relative_error(alone[i], together[i].value()));
+    }
+  }
+  return error;
+}
+
 Tensor random_tensor(const Shape& shape, double low, double high, RandomKey key) {
   Tensor x = Tensor::empty(shape, DType::float64);
   for (std::int64_t i = 0; i < x.numel(); ++i)

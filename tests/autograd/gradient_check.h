@@ -27,6 +27,10 @@ double gradient_error(const Function& f, const std::vector<Tensor>& inputs, int 
 /// is recorded (create_graph).
 double composite_error(const Function& f, const std::vector<Tensor>& inputs, std::uint64_t seed);
 
+/// Largest relative difference between the gradient of each input asked for alone, the others being
+/// constants, and its gradient when all are asked for; fused and recorded.
+double separate_error(const Function& f, const std::vector<Tensor>& inputs, std::uint64_t seed);
+
 /// Uniform in [low, high).
 Tensor random_tensor(const Shape& shape, double low, double high, RandomKey key);
 

@@ -40,6 +40,10 @@ TEST_P(GradientTable, RecordedGradientEqualsTheFusedOne) {
   }
 }
 
+TEST_P(GradientTable, EachInputCanBeAskedForAlone) {
+  EXPECT_EQ(separate_error(GetParam().f, GetParam().draw(7), 7), 0.0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, GradientTable, ::testing::ValuesIn(gradient_table()),
                          [](const auto& param) {
                            std::string name = param.param.name;
