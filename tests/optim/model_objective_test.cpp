@@ -232,5 +232,41 @@ TEST(MissingGradient, HessianProductOfAnUnusedWeightIsZero) {
   EXPECT_EQ(norm(Vector(found.begin() + 18, found.end())), 0.0);
 }
 
+TEST(ModelObjectiveLosses, CrossEntropySmoothsItsTargets) {
+  NetProblem problem({.dtype = DType::float64});
+  const Batch batch = problem.batch(0);
+  ModelObjective objective(*problem.model, problem.arena, cross_entropy_loss(0.2), 1);
+  objective.begin_step(0, 13);
+  const Vector losses = objective.losses(batch, {.upper = true}).to_vector<double>();
+  nn::Pass pass{.dropout = false, .move_statistics = false};
+  const Vector outputs =
+      problem.model->forward(autograd::Variable(batch.inputs), pass).value().to_vector<double>();
+  const auto labels = batch.targets.to_vector<std::int64_t>();
+  for (std::size_t row = 0; row < 13; ++row) {
+    double sum = 0.0, expected = 0.0;
+    for (std::size_t c = 0; c < 5; ++c) sum += std::exp(outputs[row * 5 + c]);
+    for (std::size_t c = 0; c < 5; ++c)
+      expected += (c == static_cast<std::size_t>(labels[row]) ? 0.84 : 0.04) *
+                  (std::log(sum) - outputs[row * 5 + c]);
+    EXPECT_NEAR(losses[row], expected, 1e-13);
+  }
+}
+
+TEST(ModelObjectiveLosses, AConstantGradientHasNoCurvature) {
+  const nn::Build build{.seed = 1, .dtype = DType::float64};
+  nn::Linear model(build, 6, 1);
+  nn::ParameterArena arena(model);
+  ModelObjective objective(
+      model, arena,
+      [](const autograd::Variable& y, const Tensor&) { return autograd::reshape(y, {y.size(0)}); },
+      1);
+  objective.begin_step(0, 4);
+  const Batch batch{.inputs = Tensor::from(random_vector(4 * 6, "x", 1), {4, 6})};
+  const Tensor v = flat_of(arena, Vector(7, 1.0));
+  Tensor product = v.clone();
+  objective.hessian_vector_product(batch, v, product);
+  EXPECT_THAT(dense(arena, product), Near(Vector(7, 0.0), 0.0));
+}
+
 }  // namespace
 }  // namespace polder::optim

@@ -79,7 +79,7 @@ TEST_P(ClosedForm, AsamMeasuresInUnitsOfTheWeights) {
 }
 
 TEST_P(ClosedForm, MSharpSamWeighsRaggedShardsBySize) {
-  for (const std::int64_t m : {1, 2, 3, 7}) {
+  for (const std::int64_t m : {1, 2, 3, 5, 7}) {
     SCOPED_TRACE(m);
     Vector expected(kSize, 0.0);
     Looked total{{}, 0, 0, 0};
@@ -105,7 +105,7 @@ TEST_P(ClosedForm, MSharpSamWeighsRaggedShardsBySize) {
     EXPECT_THAT(found, Near(expected, 1e-12));
     expect_report(total, 0.3);
   }
-  EXPECT_DOUBLE_EQ(objective.work().gradients, 8.0);  // 2 for each m
+  EXPECT_DOUBLE_EQ(objective.work().gradients, 10.0);  // 2 for each m
 }
 
 TEST_P(ClosedForm, MSharpSamStartsEveryShardAtHomeAndMovesStatisticsOnce) {
@@ -147,6 +147,7 @@ std::vector<std::byte> trained(const std::string& rule,
 TEST(Identity, RulesDifferFromOneAnother) {
   EXPECT_NE(trained("sam"), trained("none"));
   EXPECT_NE(trained("asam"), trained("sam"));
+  EXPECT_NE(trained("asam", {{"scope", "all"}}), trained("asam"));
   EXPECT_NE(trained("m_sharp_sam"), trained("sam"));
 }
 
