@@ -37,11 +37,9 @@ void add_product(std::int64_t m, std::int64_t n, std::int64_t k, Factor<T> a, Fa
   Product::run(n, m, k, b.data, b.stride, a.data, a.stride, c, 1, c_stride, T{1}, blocks);
 }
 
-}  // namespace
-
 template <class T>
-void product(std::int64_t m, std::int64_t n, std::int64_t k, Factor<T> a, Factor<T> b, T* c,
-             std::int64_t c_stride, bool accumulate) {
+void wide_product(std::int64_t m, std::int64_t n, std::int64_t k, Factor<T> a, Factor<T> b, T* c,
+                  std::int64_t c_stride, bool accumulate) {
   constexpr int kRow = Eigen::RowMajor, kColumn = Eigen::ColMajor;
   if (!accumulate)
     for (std::int64_t i = 0; i < m; ++i) std::fill_n(c + i * c_stride, n, T{0});
@@ -52,6 +50,38 @@ void product(std::int64_t m, std::int64_t n, std::int64_t k, Factor<T> a, Factor
   else
     a.transposed ? add_product<T, kColumn, kRow>(m, n, k, a, b, c, c_stride)
                  : add_product<T, kColumn, kColumn>(m, n, k, a, b, c, c_stride);
+}
+
+/// Eigen's registers run along the n columns of c. When these are few, c^T = b^T a^T fills them
+/// better; most of all when a is transposed, which makes its columns lie side by side.
+template <class T>
+bool is_narrow(std::int64_t m, std::int64_t n, Factor<T> a) {
+  return m > n && n < (a.transposed ? 16 : 8);
+}
+
+template <class T>
+void narrow_product(std::int64_t m, std::int64_t n, std::int64_t k, Factor<T> a, Factor<T> b, T* c,
+                    std::int64_t c_stride, bool accumulate) {
+  constexpr std::int64_t kRows = 512;
+  T* turned = thread_scratch_of<T>(Scratch::narrow, 16 * kRows);
+  for (std::int64_t begin = 0; begin < m; begin += kRows) {
+    const std::int64_t rows = std::min(m - begin, kRows);
+    wide_product(n, rows, k, b.transpose(), a.at(begin, 0).transpose(), turned, rows, false);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      T* target = c + (begin + i) * c_stride;
+      for (std::int64_t j = 0; j < n; ++j)
+        target[j] = turned[j * rows + i] + (accumulate ? target[j] : T{0});
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void product(std::int64_t m, std::int64_t n, std::int64_t k, Factor<T> a, Factor<T> b, T* c,
+             std::int64_t c_stride, bool accumulate) {
+  const auto form = is_narrow(m, n, a) ? narrow_product<T> : wide_product<T>;
+  form(m, n, k, a, b, c, c_stride, accumulate);
 }
 
 template void product(std::int64_t, std::int64_t, std::int64_t, Factor<float>, Factor<float>,

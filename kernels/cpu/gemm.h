@@ -16,6 +16,7 @@ struct Factor {
   Factor at(std::int64_t i, std::int64_t j) const {
     return {data + (transposed ? j * stride + i : i * stride + j), stride, transposed};
   }
+  Factor transpose() const { return {data, stride, !transposed}; }
 };
 
 /// c = a b, or c += a b, for a [m, k], b [k, n] and row-major c [m, n] whose rows are `c_stride`

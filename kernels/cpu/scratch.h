@@ -6,7 +6,7 @@
 namespace polder::kernels::cpu {
 
 /// Working memory of one thread, by purpose: two purposes never share memory.
-enum class Scratch : std::uint8_t { packed_a, packed_b, patches };
+enum class Scratch : std::uint8_t { packed_a, packed_b, narrow, patches };
 
 /// At least `bytes` bytes for the calling thread, from the caching allocator, aligned to 64.
 /// Contents are unspecified; valid until the thread asks again for the same purpose. Kept as long

@@ -48,7 +48,8 @@ inline Tiling tiling_of(std::int64_t m, std::int64_t n, std::int64_t k, std::int
     ++(tall >= wide ? across_m : across_n);
   }
   const Tiling tiling{Cut::into(m, across_m, 16), Cut::into(n, across_n, 16), {}};
-  const std::int64_t strands = std::min(ceil_div(tasks, tiling.tiles()), k / 1024);
+  const std::int64_t tiles = std::max<std::int64_t>(1, tiling.tiles());
+  const std::int64_t strands = std::min(ceil_div(tasks, tiles), k / 1024);
   return {tiling.m, tiling.n, Cut::into(k, strands, 64)};
 }
 

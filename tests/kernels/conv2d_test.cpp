@@ -1,11 +1,7 @@
-#include <gtest/gtest.h>
+#include "kernels/kernel_test.h"
 
-#include "kernels/product_testing.h"
-
-namespace polder::kernels {
+namespace polder::kernels::testing {
 namespace {
-
-using testing::ExpectedSums;
 
 struct Case {
   std::int64_t images, h, w, in, out;
@@ -23,12 +19,11 @@ struct Case {
   Shape weights() const { return {out, window.kernel_h, window.kernel_w, in / groups}; }
 };
 
-void PrintTo(const Case& c, std::ostream* os) {
+std::string to_string(const Case& c) {
   const Window& v = c.window;
-  *os << fmt::format(
-      "{}x{}x{}x{} to {} channels, kernel {}x{}, stride {}x{}, padding {}x{}, {} groups", c.images,
-      c.h, c.w, c.in, c.out, v.kernel_h, v.kernel_w, v.stride_h, v.stride_w, v.padding_h,
-      v.padding_w, c.groups);
+  return fmt::format("{} x {} to {} channels, kernel {}x{}, stride {}x{}, padding {}x{}, groups {}",
+                     c.images, c.x(), c.out, v.kernel_h, v.kernel_w, v.stride_h, v.stride_w,
+                     v.padding_h, v.padding_w, c.groups);
 }
 
 /// Calls f(x, w, y) with the flat positions of every term y += x w of the convolution.
@@ -45,65 +40,12 @@ void for_each_term(const Case& c, F&& f) {
               const std::int64_t w = column * c.window.stride_w + s - c.window.padding_w;
               if (h < 0 || h >= c.h || w < 0 || w >= c.w) continue;
               for (std::int64_t i = 0; i < in; ++i)
-                f(((n * c.h + h) * c.w + w) * c.in + o / out * in + i,
-                  ((o * c.window.kernel_h + r) * c.window.kernel_w + s) * in + i,
-                  ((n * c.out_h() + row) * c.out_w() + column) * c.out + o);
+                f(static_cast<std::size_t>(((n * c.h + h) * c.w + w) * c.in + o / out * in + i),
+                  static_cast<std::size_t>(
+                      ((o * c.window.kernel_h + r) * c.window.kernel_w + s) * in + i),
+                  static_cast<std::size_t>(((n * c.out_h() + row) * c.out_w() + column) * c.out +
+                                           o));
             }
-}
-
-/// A convolution with random x, w and dy, and what the back end makes of it.
-template <class T>
-struct Problem {
-  Problem(const Case& a_case, std::mt19937_64& generator)
-      : c(a_case),
-        x(testing::random_tensor<T>(c.x(), generator)),
-        w(testing::random_tensor<T>(c.weights(), generator)),
-        dy(testing::random_tensor<T>(c.y(), generator)) {}
-
-  Tensor y() const {
-    Tensor y = testing::poisoned<T>(c.y());
-    backend_of(kCpu).conv2d(x, w, c.window, c.groups, y);
-    return y;
-  }
-  Tensor dx() const {
-    Tensor dx = testing::poisoned<T>(c.x());
-    backend_of(kCpu).conv2d_input_gradient(dy, w, c.window, c.groups, dx);
-    return dx;
-  }
-  Tensor dw() const {
-    Tensor dw = testing::poisoned<T>(c.weights());
-    backend_of(kCpu).conv2d_weight_gradient(x, dy, c.window, c.groups, dw);
-    return dw;
-  }
-
-  Case c;
-  Tensor x, w, dy;
-};
-
-template <class T>
-void check(const Case& c, std::mt19937_64& generator) {
-  SCOPED_TRACE(::testing::PrintToString(c));
-  const Problem<T> p(c, generator);
-  const auto x = p.x.template to_vector<T>(), w = p.w.template to_vector<T>(),
-             dy = p.dy.template to_vector<T>();
-  ExpectedSums y(c.y().numel()), dx(c.x().numel()), dw(c.weights().numel());
-  for_each_term(c, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
-    const double xv = x[static_cast<std::size_t>(xi)], wv = w[static_cast<std::size_t>(wi)],
-                 dyv = dy[static_cast<std::size_t>(yi)];
-    y.add(yi, xv * wv);
-    dx.add(xi, wv * dyv);
-    dw.add(wi, xv * dyv);
-  });
-  testing::expect_sums<T>(p.y(), y);
-  testing::expect_sums<T>(p.dx(), dx);
-  testing::expect_sums<T>(p.dw(), dw);
-}
-
-double inner(const Tensor& a, const Tensor& b) {
-  const auto x = a.to_vector<double>(), y = b.to_vector<double>();
-  double sum = 0.0;
-  for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
-  return sum;
 }
 
 constexpr Window square(std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
@@ -127,70 +69,128 @@ const Case kCases[] = {
     {2, 7, 7, 4, 8, square(3, 2, 1), 2},
     {2, 6, 6, 5, 5, square(3, 1, 1), 5},  // depthwise
     {2, 5, 5, 4, 8, square(1, 1, 0), 4},
-    {7, 13, 11, 72, 40, square(3, 1, 1)},  // more than one block of rows and of columns
+    {7, 13, 11, 72, 10, square(3, 1, 1)},  // more than one block of rows and of columns
     {6, 15, 12, 75, 33, square(3, 2, 1)},
-    {40, 4, 4, 24, 130, square(3, 1, 1)},  // small maps of many images
+    {40, 4, 4, 24, 50, square(3, 1, 1)},  // small maps of many images
     {17, 9, 9, 90, 70, square(1, 1, 0)},
+    {1, 4, 4, 64, 256, square(3, 1, 1)},  // the outputs are shared out
 };
 
-template <class T>
-class Conv2dTest : public ::testing::Test {};
-using Floats = ::testing::Types<float, double>;
-TYPED_TEST_SUITE(Conv2dTest, Floats);
+/// Work for many tasks: partitions that listened to the number of threads would show.
+const Case kLargeCases[] = {
+    {64, 16, 16, 16, 24, square(3, 1, 1)},
+    {33, 17, 15, 20, 48, square(3, 2, 1)},
+    {1, 4, 4, 128, 512, square(3, 1, 1)},
+    {48, 15, 15, 8, 12, square(3, 1, 1), 2},
+};
 
-TYPED_TEST(Conv2dTest, AndItsGradientsAgreeWithNaiveSums) {
-  std::mt19937_64 generator(21);
-  for (const Case& c : kCases) check<TypeParam>(c, generator);
+/// A convolution with random x, w and dy, and what the back end makes of it.
+class Conv2dTest : public KernelTest {
+ protected:
+  struct Problem {
+    Case c;
+    Tensor x, w, dy;
+  };
+  Problem problem(const Case& c) {
+    return {c, normals(c.x()), normals(c.weights()), normals(c.y())};
+  }
+
+  Tensor forward(const Problem& p) const {
+    Tensor y = poisoned(p.c.y());
+    backend().conv2d(p.x, p.w, p.c.window, p.c.groups, y);
+    return y;
+  }
+  Tensor input_gradient(const Problem& p) const {
+    Tensor dx = poisoned(p.c.x());
+    backend().conv2d_input_gradient(p.dy, p.w, p.c.window, p.c.groups, dx);
+    return dx;
+  }
+  Tensor weight_gradient(const Problem& p) const {
+    Tensor dw = poisoned(p.c.weights());
+    backend().conv2d_weight_gradient(p.x, p.dy, p.c.window, p.c.groups, dw);
+    return dw;
+  }
+
+  void check(const Case& c) {
+    SCOPED_TRACE(to_string(c));
+    const Problem p = problem(c);
+    const Values x = host(p.x), w = host(p.w), dy = host(p.dy);
+    Values y(dy.size()), dx(x.size()), dw(w.size());
+    double terms = 0;
+    for_each_term(c, [&](std::size_t xi, std::size_t wi, std::size_t yi) {
+      y[yi] += x[xi] * w[wi];
+      dx[xi] += w[wi] * dy[yi];
+      dw[wi] += x[xi] * dy[yi];
+      ++terms;
+    });
+    const auto terms_of = [&](const Values& sums) {
+      return running_sum(terms / static_cast<double>(std::max<std::size_t>(1, sums.size())));
+    };
+    expect_close(forward(p), y, terms_of(y));
+    expect_close(input_gradient(p), dx, terms_of(dx));
+    expect_close(weight_gradient(p), dw, terms_of(dw));
+  }
+};
+POLDER_KERNEL_SUITE(Conv2dTest);
+
+TEST_P(Conv2dTest, AndItsGradientsAgreeWithNaiveSums) {
+  for (const Case& c : kCases) check(c);
 }
 
-TYPED_TEST(Conv2dTest, AndItsGradientsAgreeWithNaiveSumsOnRandomGeometries) {
-  std::random_device entropy;
-  const unsigned seed = entropy();
-  SCOPED_TRACE(fmt::format("seed {}", seed));
-  std::mt19937_64 generator(seed);
+TEST_P(Conv2dTest, AndItsGradientsAgreeWithNaiveSumsOnRandomGeometries) {
   const auto draw = [&](std::int64_t low, std::int64_t high) {
-    return std::uniform_int_distribution<std::int64_t>(low, high)(generator);
+    return low + draw_indices(1, high - low + 1)[0];
   };
   for (int trial = 0; trial < 30; ++trial) {
     const Window window{draw(1, 4), draw(1, 4), draw(1, 3), draw(1, 3), draw(0, 2), draw(0, 2)};
     const std::int64_t groups = draw(1, 3);
-    check<TypeParam>({draw(1, 6), std::max(draw(1, 11), window.kernel_h - 2 * window.padding_h),
-                      std::max(draw(1, 11), window.kernel_w - 2 * window.padding_w),
-                      groups * draw(1, 7), groups * draw(1, 7), window, groups},
-                     generator);
+    const std::int64_t h = std::max(draw(1, 11), window.kernel_h - 2 * window.padding_h);
+    const std::int64_t w = std::max(draw(1, 11), window.kernel_w - 2 * window.padding_w);
+    check({draw(1, 6), h, w, groups * draw(1, 20), groups * draw(1, 7), window, groups});
   }
 }
 
-TEST(Conv2d, GradientsAreItsAdjoints) {
-  std::mt19937_64 generator(22);
+TEST_P(Conv2dTest, GradientsAreItsAdjoints) {
+  const auto inner = [](const Tensor& a, const Tensor& b) {
+    const Values x = host(a), y = host(b);
+    double sum = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
+    return sum;
+  };
   for (const Case& c : kCases) {
-    SCOPED_TRACE(::testing::PrintToString(c));
-    const Problem<double> p(c, generator);
-    const double forward = inner(p.y(), p.dy),
-                 scale = std::sqrt(inner(p.y(), p.y()) * inner(p.dy, p.dy));
-    EXPECT_NEAR(inner(p.x, p.dx()), forward, 1e-13 * scale);
-    EXPECT_NEAR(inner(p.w, p.dw()), forward, 1e-13 * scale);
+    SCOPED_TRACE(to_string(c));
+    const Problem p = problem(c);
+    const Tensor y = forward(p);
+    const double expected = inner(y, p.dy);
+    const double allowed = 4 * unit(dtype()) * std::sqrt(inner(y, y) * inner(p.dy, p.dy));
+    EXPECT_NEAR(inner(p.x, input_gradient(p)), expected, allowed);
+    EXPECT_NEAR(inner(p.w, weight_gradient(p)), expected, allowed);
   }
 }
 
-TEST(Conv2d, AnEmptyBatchHasNoWeightGradient) {
-  const Window window = square(3, 1, 1);
-  Tensor dw = testing::poisoned<float>({4, 3, 3, 2});
-  backend_of(kCpu).conv2d_weight_gradient(Tensor::empty({0, 5, 5, 2}), Tensor::empty({0, 5, 5, 4}),
-                                          window, 1, dw);
-  EXPECT_THAT(dw.to_vector<float>(), ::testing::Each(0.0F));
+TEST_P(Conv2dTest, AnEmptyBatchHasNoWeightGradient) {
+  const Problem p = problem({0, 5, 5, 2, 4, square(3, 1, 1)});
+  EXPECT_THAT(host(weight_gradient(p)), ::testing::Each(0.0));
+  EXPECT_TRUE(host(forward(p)).empty());
+  EXPECT_TRUE(host(input_gradient(p)).empty());
 }
 
-TEST(Conv2d, GivesTheSameBitsForAnyThreadCount) {
-  std::mt19937_64 generator(23);
-  for (const Case& c : kCases) {
-    SCOPED_TRACE(::testing::PrintToString(c));
-    const Problem<float> p(c, generator);
-    testing::expect_same_bits_for_any_thread_count([&] { return p.y(); });
-    testing::expect_same_bits_for_any_thread_count([&] { return p.dx(); });
-    testing::expect_same_bits_for_any_thread_count([&] { return p.dw(); });
+TEST_P(Conv2dTest, GivesTheSameBitsForAnyThreadCount) {
+  const int before = thread_count();
+  for (const Case& c : kLargeCases) {
+    SCOPED_TRACE(to_string(c));
+    const Problem p = problem(c);
+    set_thread_count(1);
+    const Tensor y = forward(p), dx = input_gradient(p), dw = weight_gradient(p);
+    for (const int count : {2, 3}) {
+      set_thread_count(count);
+      EXPECT_TRUE(same_bits(forward(p), y)) << count << " threads";
+      EXPECT_TRUE(same_bits(input_gradient(p), dx)) << count << " threads";
+      EXPECT_TRUE(same_bits(weight_gradient(p), dw)) << count << " threads";
+    }
   }
+  set_thread_count(before);
 }
 
 }  // namespace
-}  // namespace polder::kernels
+}  // namespace polder::kernels::testing

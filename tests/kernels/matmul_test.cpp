@@ -1,69 +1,73 @@
-#include <gtest/gtest.h>
+#include "kernels/kernel_test.h"
+#include "polder/core/allocator.h"
 
-#include "kernels/product_testing.h"
-
-namespace polder::kernels {
+namespace polder::kernels::testing {
 namespace {
 
-using testing::ExpectedSums;
-
 struct Sizes {
-  std::int64_t m, n, k, batches = 0;  // 0: two axes
+  std::int64_t m, n, k;
+  std::int64_t batches = 0;  // 0: two axes
 };
+
+std::string to_string(Sizes s) {
+  return fmt::format("[{}, {}] x [{}, {}], batches {}", s.m, s.k, s.k, s.n, s.batches);
+}
 
 Shape stacked(std::int64_t batches, std::int64_t rows, std::int64_t columns) {
   return batches == 0 ? Shape{rows, columns} : Shape{batches, rows, columns};
 }
 
-struct Problem {
-  Tensor a, b, y;
-  bool transpose_a, transpose_b;
-};
+class MatmulTest : public KernelTest {
+ protected:
+  struct Problem {
+    Tensor a, b;
+    bool transpose_a, transpose_b;
+  };
 
-template <class T>
-Problem problem(Sizes s, bool transpose_a, bool transpose_b, std::mt19937_64& generator) {
-  const Shape a = transpose_a ? stacked(s.batches, s.k, s.m) : stacked(s.batches, s.m, s.k);
-  const Shape b = transpose_b ? stacked(s.batches, s.n, s.k) : stacked(s.batches, s.k, s.n);
-  return {testing::random_tensor<T>(a, generator), testing::random_tensor<T>(b, generator),
-          testing::poisoned<T>(stacked(s.batches, s.m, s.n)), transpose_a, transpose_b};
-}
+  Problem problem(Sizes s, bool transpose_a, bool transpose_b) {
+    return {normals(transpose_a ? stacked(s.batches, s.k, s.m) : stacked(s.batches, s.m, s.k)),
+            normals(transpose_b ? stacked(s.batches, s.n, s.k) : stacked(s.batches, s.k, s.n)),
+            transpose_a, transpose_b};
+  }
 
-template <class T>
-ExpectedSums expected(const Problem& p, Sizes s) {
-  const auto a = p.a.to_vector<T>(), b = p.b.to_vector<T>();
-  ExpectedSums sums(p.y.numel());
-  for (std::int64_t batch = 0; batch < std::max<std::int64_t>(1, s.batches); ++batch)
-    for (std::int64_t i = 0; i < s.m; ++i)
-      for (std::int64_t j = 0; j < s.n; ++j)
-        for (std::int64_t q = 0; q < s.k; ++q) {
-          const auto at = batch * s.m * s.k + (p.transpose_a ? q * s.m + i : i * s.k + q);
-          const auto bt = batch * s.k * s.n + (p.transpose_b ? j * s.k + q : q * s.n + j);
-          sums.add((batch * s.m + i) * s.n + j,
-                   static_cast<double>(a[static_cast<std::size_t>(at)]) *
-                       b[static_cast<std::size_t>(bt)]);
+  Tensor multiply(const Problem& p, Sizes s) const {
+    Tensor y = poisoned(stacked(s.batches, s.m, s.n));
+    backend().matmul(p.a, p.transpose_a, p.b, p.transpose_b, y);
+    return y;
+  }
+
+  static Values expected(const Problem& p, Sizes s) {
+    const Values a = host(p.a), b = host(p.b);
+    const auto element = [](const Values& x, bool transposed, std::int64_t batch, std::int64_t rows,
+                            std::int64_t columns, std::int64_t i, std::int64_t j) {
+      return x[static_cast<std::size_t>(batch * rows * columns +
+                                        (transposed ? j * rows + i : i * columns + j))];
+    };
+    Values y;
+    for (std::int64_t batch = 0; batch < std::max<std::int64_t>(1, s.batches); ++batch)
+      for (std::int64_t i = 0; i < s.m; ++i)
+        for (std::int64_t j = 0; j < s.n; ++j) {
+          double sum = 0;
+          for (std::int64_t q = 0; q < s.k; ++q)
+            sum += element(a, p.transpose_a, batch, s.m, s.k, i, q) *
+                   element(b, p.transpose_b, batch, s.k, s.n, q, j);
+          y.push_back(sum);
         }
-  return sums;
-}
+    return y;
+  }
 
-template <class T>
-void check(Sizes s, std::mt19937_64& generator) {
-  SCOPED_TRACE(fmt::format("m {} n {} k {} batches {}", s.m, s.n, s.k, s.batches));
-  for (const bool transpose_a : {false, true})
-    for (const bool transpose_b : {false, true}) {
-      SCOPED_TRACE(fmt::format("transposed {} {}", transpose_a, transpose_b));
-      Problem p = problem<T>(s, transpose_a, transpose_b, generator);
-      backend_of(kCpu).matmul(p.a, transpose_a, p.b, transpose_b, p.y);
-      testing::expect_sums<T>(p.y, expected<T>(p, s));
-    }
-}
+  void check(Sizes s) {
+    for (const bool transpose_a : {false, true})
+      for (const bool transpose_b : {false, true}) {
+        SCOPED_TRACE(fmt::format("{}, transposed {} {}", to_string(s), transpose_a, transpose_b));
+        const Problem p = problem(s, transpose_a, transpose_b);
+        expect_close(multiply(p, s), expected(p, s), running_sum(static_cast<double>(s.k)));
+      }
+  }
+};
+POLDER_KERNEL_SUITE(MatmulTest);
 
-template <class T>
-class MatmulTest : public ::testing::Test {};
-using Floats = ::testing::Types<float, double>;
-TYPED_TEST_SUITE(MatmulTest, Floats);
-
-TYPED_TEST(MatmulTest, AgreesWithTheNaiveSum) {
-  std::mt19937_64 generator(11);
+TEST_P(MatmulTest, AgreesWithTheNaiveSum) {
   for (const Sizes s : {Sizes{1, 1, 1},
                         {1, 1, 5000},
                         {7, 1, 3},
@@ -73,63 +77,57 @@ TYPED_TEST(MatmulTest, AgreesWithTheNaiveSum) {
                         {64, 48, 640},
                         {130, 70, 641},
                         {129, 10, 784},
-                        {257, 200, 33}})
-    check<TypeParam>(s, generator);
+                        {700, 5, 33},
+                        {257, 200, 33},
+                        {90, 700, 20}})
+    check(s);
 }
 
-TYPED_TEST(MatmulTest, AgreesWithTheNaiveSumWhenTheSumIsCutIntoStrands) {
-  std::mt19937_64 generator(12);
-  check<TypeParam>({40, 24, 9001}, generator);
-}
+TEST_P(MatmulTest, AgreesWithTheNaiveSumWhenTheSumIsCutIntoStrands) { check({20, 24, 5001}); }
 
-TYPED_TEST(MatmulTest, MultipliesEachBatchOnItsOwn) {
-  std::mt19937_64 generator(13);
+TEST_P(MatmulTest, MultipliesEachBatchOnItsOwn) {
   for (const Sizes s : {Sizes{3, 5, 7, 1}, {3, 5, 7, 4}, {31, 17, 70, 19}, {140, 150, 60, 2}})
-    check<TypeParam>(s, generator);
+    check(s);
 }
 
-TYPED_TEST(MatmulTest, AgreesWithTheNaiveSumOnRandomSizes) {
-  std::random_device entropy;
-  const unsigned seed = entropy();
-  SCOPED_TRACE(fmt::format("seed {}", seed));
-  std::mt19937_64 generator(seed);
-  std::uniform_int_distribution<std::int64_t> size(1, 90), batches(0, 3);
-  for (int trial = 0; trial < 10; ++trial)
-    check<TypeParam>({size(generator), size(generator), size(generator), batches(generator)},
-                     generator);
-}
-
-TEST(Matmul, AnEmptySumIsZero) {
-  Tensor y = testing::poisoned<float>({3, 2});
-  backend_of(kCpu).matmul(Tensor::empty({3, 0}), false, Tensor::empty({0, 2}), false, y);
-  EXPECT_THAT(y.to_vector<float>(), ::testing::Each(0.0F));
-}
-
-TEST(Matmul, GivesTheSameBitsForAnyThreadCount) {
-  std::mt19937_64 generator(14);
-  for (const Sizes s : {Sizes{300, 200, 500}, {40, 24, 9001}, {70, 60, 50, 9}}) {
-    SCOPED_TRACE(fmt::format("m {} n {} k {} batches {}", s.m, s.n, s.k, s.batches));
-    const Problem p = problem<float>(s, false, true, generator);
-    testing::expect_same_bits_for_any_thread_count([&] {
-      Tensor y = testing::poisoned<float>(p.y.shape());
-      backend_of(kCpu).matmul(p.a, p.transpose_a, p.b, p.transpose_b, y);
-      return y;
-    });
+TEST_P(MatmulTest, AgreesWithTheNaiveSumOnRandomSizes) {
+  for (int trial = 0; trial < 10; ++trial) {
+    const Indices size = draw_indices(3, 90);
+    check({size[0] + 1, size[1] + 1, size[2] + 1, draw_indices(1, 4)[0]});
   }
 }
 
-TEST(Matmul, TakesNoMemoryFromTheSystemOnceWarm) {
-  std::mt19937_64 generator(15);
-  Problem p = problem<float>({40, 24, 9001}, true, false, generator);
-  const auto multiply = [&] { backend_of(kCpu).matmul(p.a, true, p.b, false, p.y); };
+TEST_P(MatmulTest, AnEmptySumIsZeroAndAnEmptyBatchIsNothing) {
+  EXPECT_THAT(host(multiply(problem({3, 2, 0}, false, false), {3, 2, 0})), ::testing::Each(0.0));
+  EXPECT_TRUE(host(multiply(problem({0, 2, 5}, false, true), {0, 2, 5})).empty());
+}
+
+TEST_P(MatmulTest, GivesTheSameBitsForAnyThreadCount) {
+  const int before = thread_count();
+  for (const Sizes s : {Sizes{700, 600, 500}, {40, 24, 40001}, {170, 260, 350, 3}}) {
+    SCOPED_TRACE(to_string(s));
+    const Problem p = problem(s, false, true);
+    set_thread_count(1);
+    const Tensor alone = multiply(p, s);
+    for (const int count : {2, 3}) {
+      set_thread_count(count);
+      EXPECT_TRUE(same_bits(multiply(p, s), alone)) << count << " threads";
+    }
+  }
+  set_thread_count(before);
+}
+
+TEST_P(MatmulTest, TakesNoMemoryFromTheSystemOnceWarm) {
   const int before = thread_count();
   set_thread_count(1);
-  multiply();
-  const auto calls = allocator_of(kCpu).stats().system_calls;
-  multiply();
-  EXPECT_EQ(allocator_of(kCpu).stats().system_calls, calls);
+  const Sizes s{20, 24, 5001};
+  const Problem p = problem(s, true, false);
+  multiply(p, s);
+  const auto calls = allocator_of(device()).stats().system_calls;
+  multiply(p, s);
+  EXPECT_EQ(allocator_of(device()).stats().system_calls, calls);
   set_thread_count(before);
 }
 
 }  // namespace
-}  // namespace polder::kernels
+}  // namespace polder::kernels::testing

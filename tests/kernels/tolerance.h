@@ -23,6 +23,10 @@ struct Rounding {
   double size = 1;
 };
 
+/// Of a sum of products of standard normal numbers that runs in the element type: each rounding is
+/// as large as the running sum, which grows like the square root of the terms.
+inline Rounding running_sum(double terms) { return {.terms = terms, .size = std::sqrt(terms)}; }
+
 /// Absolute error allowed to a result of the type whose true value is `expected`: a few units of
 /// the value itself (a function or two was taken) and of the sum that it was formed from. Sums
 /// inside a kernel and inside the oracle are float64: next to a float64 result their own roundings
