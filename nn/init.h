@@ -9,7 +9,7 @@
 /// How weights start. A scheme fills a tensor from a random key.
 ///
 /// Fans of a weight [out, ..., in] (linear [out, in], convolution [out, Kh, Kw, in]):
-///   fan_in = Kh Kw in,  fan_out = Kh Kw out.
+///   fan_in = Kh Kw in,  fan_out = Kh Kw out  (of one group, and of all groups).
 namespace polder::nn::init {
 
 using Initialiser = std::function<void(Tensor& y, RandomKey key)>;

@@ -93,10 +93,10 @@ void Module::require_free(const std::string& name) const {
   require(!taken, "Module: name \"{}\" is taken in this module", name);
 }
 
-void Module::claim(const std::shared_ptr<const void>& arena) {
-  visit([](const Module& module, const std::string& prefix) {
-    require(module.arena_.expired(), "ParameterArena: module \"{}\" already lives in an arena",
-            prefix);
+void Module::claim(const std::shared_ptr<const void>& arena) const {
+  visit([](const Module& module, const std::string& name) {
+    require(module.arena_.expired(), "ParameterArena: {} already lives in an arena",
+            name.empty() ? "the module" : name);
   });
   visit([&](const Module& module, const std::string&) { module.arena_ = arena; });
 }

@@ -56,7 +56,7 @@ class Module {
   virtual Variable forward(const Variable& x, Pass& pass) = 0;
 
   /// Own, then nested parameters and buffers, in registration order, names joined by dots. A module
-  /// reached on two ways is listed once, under the first.
+  /// reached by two ways is listed once, under the first.
   std::vector<Parameter> parameters() const;
   std::vector<NamedTensor> buffers() const;
 
@@ -83,13 +83,15 @@ class Module {
   void require_free(const std::string& name) const;
   template <class F>
   void visit(const F& f) const;
-  void claim(const std::shared_ptr<const void>& arena);
+  /// Marks this module and the nested ones as held by a living arena. Throws Error when one is
+  /// held.
+  void claim(const std::shared_ptr<const void>& arena) const;
 
   std::vector<Parameter> parameters_;
   std::vector<NamedTensor> buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
-  mutable std::weak_ptr<const void>
-      arena_;  // alive while a ParameterArena holds this module's weights
+  /// Alive while a ParameterArena holds this module's weights.
+  mutable std::weak_ptr<const void> arena_;
 };
 
 using ModulePtr = std::shared_ptr<Module>;

@@ -2,20 +2,12 @@
 
 #include "polder/autograd/functions.h"
 #include "polder/nn/activation.h"
-#include "polder/nn/convolution.h"
 #include "polder/nn/linear.h"
 #include "polder/nn/normalization.h"
 #include "polder/nn/pooling.h"
 
 namespace polder::nn {
 namespace {
-
-Conv2dOptions convolution(std::int64_t stride, std::int64_t padding) {
-  return {.stride = stride,
-          .padding = padding,
-          .bias = false,  // the batch norm behind it has one
-          .weight = init::kaiming_normal(init::kRectifierGain, init::Fan::out)};
-}
 
 /// Every second pixel, and zeros for the channels that x does not have.
 class PaddedShortcut final : public Module {
@@ -40,9 +32,9 @@ class BasicBlock final : public Module {
  public:
   BasicBlock(const Build& build, std::int64_t in, std::int64_t out, std::int64_t stride,
              const ResNetOptions& options)
-      : conv1_(make<Conv2d>(build, "conv1", in, out, 3, convolution(stride, 1))),
+      : conv1_(make<Conv2d>(build, "conv1", in, out, 3, residual_convolution(stride, 1))),
         bn1_(make<BatchNorm>(build, "bn1", out)),
-        conv2_(make<Conv2d>(build, "conv2", out, out, 3, convolution(1, 1))),
+        conv2_(make<Conv2d>(build, "conv2", out, out, 3, residual_convolution(1, 1))),
         bn2_(make<BatchNorm>(build, "bn2", out)),
         activation_(activation_named(options.activation).apply) {
     if (in == out && stride == 1) return;
@@ -51,7 +43,7 @@ class BasicBlock final : public Module {
       shortcut_ = make<PaddedShortcut>(build, "shortcut", out - in, stride);
     } else {
       const auto projection = make<Sequential>(build, "shortcut");
-      projection->add<Conv2d>("conv", in, out, 1, convolution(stride, 0));
+      projection->add<Conv2d>("conv", in, out, 1, residual_convolution(stride, 0));
       projection->add<BatchNorm>("bn", out);
       shortcut_ = projection;
     }
@@ -80,7 +72,7 @@ std::shared_ptr<Sequential> resnet(std::int64_t channels, std::int64_t classes, 
           "resnet: {} widths for {} stages", options.widths.size(), options.blocks.size());
   auto net = std::make_shared<Sequential>(build);
   std::int64_t width = options.widths[0];
-  net->add<Conv2d>("conv1", channels, width, 3, convolution(1, 1));
+  net->add<Conv2d>("conv1", channels, width, 3, residual_convolution(1, 1));
   net->add<BatchNorm>("bn1", width);
   net->add<Activation>("act1", options.activation);
   for (std::size_t s = 0; s < options.widths.size(); ++s) {
@@ -103,6 +95,13 @@ ResNetOptions resnet_of_depth(int depth) {
   require(depth >= 8 && depth % 6 == 2, "resnet: depth {}, wanted 18 or 6n + 2", depth);
   const std::int64_t n = (depth - 2) / 6;
   return {.widths = {16, 32, 64}, .blocks = {n, n, n}, .shortcut = Shortcut::a};
+}
+
+Conv2dOptions residual_convolution(std::int64_t stride, std::int64_t padding) {
+  return {.stride = stride,
+          .padding = padding,
+          .bias = false,
+          .weight = init::kaiming_normal(init::kRectifierGain, init::Fan::out)};
 }
 
 }  // namespace polder::nn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "polder/nn/convolution.h"
 #include "polder/nn/sequential.h"
 
 namespace polder::nn {
@@ -26,5 +27,9 @@ std::shared_ptr<Sequential> resnet(std::int64_t channels, std::int64_t classes, 
 /// 128, 256, 512, two blocks each, option B (the ImageNet network on the CIFAR stem).
 /// Throws Error on another depth.
 ResNetOptions resnet_of_depth(int depth);
+
+/// Convolutions as residual networks have them: no bias, since a batch norm follows or the sum goes
+/// into one, and weights that keep the variance of gradients (He, Fan::out).
+Conv2dOptions residual_convolution(std::int64_t stride, std::int64_t padding);
 
 }  // namespace polder::nn

@@ -2,21 +2,14 @@
 
 #include "polder/autograd/functions.h"
 #include "polder/nn/activation.h"
-#include "polder/nn/convolution.h"
 #include "polder/nn/dropout.h"
 #include "polder/nn/linear.h"
+#include "polder/nn/models/resnet.h"
 #include "polder/nn/normalization.h"
 #include "polder/nn/pooling.h"
 
 namespace polder::nn {
 namespace {
-
-Conv2dOptions convolution(std::int64_t stride, std::int64_t padding) {
-  return {.stride = stride,
-          .padding = padding,
-          .bias = false,
-          .weight = init::kaiming_normal(init::kRectifierGain, init::Fan::out)};
-}
 
 /// y = shortcut + conv2(dropout(relu(bn2(conv1(o))))), o = relu(bn1(x))
 class WideBlock final : public Module {
@@ -24,12 +17,12 @@ class WideBlock final : public Module {
   WideBlock(const Build& build, std::int64_t in, std::int64_t out, std::int64_t stride,
             double dropout)
       : bn1_(make<BatchNorm>(build, "bn1", in)),
-        conv1_(make<Conv2d>(build, "conv1", in, out, 3, convolution(stride, 1))),
+        conv1_(make<Conv2d>(build, "conv1", in, out, 3, residual_convolution(stride, 1))),
         bn2_(make<BatchNorm>(build, "bn2", out)),
         dropout_(make<Dropout>(build, "dropout", dropout)),
-        conv2_(make<Conv2d>(build, "conv2", out, out, 3, convolution(1, 1))) {
+        conv2_(make<Conv2d>(build, "conv2", out, out, 3, residual_convolution(1, 1))) {
     if (in != out || stride != 1)
-      shortcut_ = make<Conv2d>(build, "shortcut", in, out, 1, convolution(stride, 0));
+      shortcut_ = make<Conv2d>(build, "shortcut", in, out, 1, residual_convolution(stride, 0));
   }
 
   Variable forward(const Variable& x, Pass& pass) override {
@@ -57,7 +50,7 @@ std::shared_ptr<Sequential> wide_resnet(std::int64_t channels, std::int64_t clas
           options.widen);
   auto net = std::make_shared<Sequential>(build);
   std::int64_t width = 16;
-  net->add<Conv2d>("conv1", channels, width, 3, convolution(1, 1));
+  net->add<Conv2d>("conv1", channels, width, 3, residual_convolution(1, 1));
   for (int s = 0; s < 3; ++s) {
     const std::int64_t out = (16 << s) * options.widen;
     auto& stage = net->add<Sequential>(fmt::format("stage{}", s + 1));

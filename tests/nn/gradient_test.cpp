@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "polder/autograd/functions.h"
+#include "polder/core/allocator.h"
 #include "polder/nn/models/lenet.h"
 #include "polder/nn/models/mlp.h"
 #include "polder/nn/models/resnet.h"
@@ -162,6 +163,18 @@ TEST(ModelGradient, HessianProductMatchesCentralDifferencesOfTheGradient) {
     const double relative = std::sqrt(dot(error, error) / dot(found, found));
     EXPECT_LE(relative, 1e-6);
     EXPECT_GT(dot(found, found), 0.0);
+  }
+}
+
+TEST(ModelGradient, TakesNothingFromTheSystemOnceWarm) {
+  for (const Case& kind : kCases) {
+    SCOPED_TRACE(kind.name);
+    Problem problem(kind);
+    for (int i = 0; i < 2; ++i) problem.gradient();
+    const auto warm = allocator_of(kCpu).stats();
+    for (int i = 0; i < 5; ++i) problem.gradient();
+    EXPECT_EQ(allocator_of(kCpu).stats().system_calls, warm.system_calls);
+    EXPECT_EQ(allocator_of(kCpu).stats().bytes_in_use, warm.bytes_in_use);
   }
 }
 

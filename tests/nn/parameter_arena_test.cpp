@@ -136,9 +136,9 @@ TEST(ParameterArena, RefusesASecondArenaOnTheSameWeights) {
   {
     ParameterArena arena(*child);
     EXPECT_EQ(error_of([&] { ParameterArena second(*child); }),
-              "ParameterArena: module \"\" already lives in an arena");
+              "ParameterArena: the module already lives in an arena");
     EXPECT_EQ(error_of([&] { ParameterArena second(parent); }),
-              "ParameterArena: module \"child\" already lives in an arena");
+              "ParameterArena: child already lives in an arena");
   }
   ParameterArena later(parent);  // the first arena is gone
   EXPECT_EQ(later.segments()[0].name, "child.matrix");
