@@ -54,6 +54,11 @@ TEST(Idx, ReadsBackWhatWasWritten) {
   EXPECT_EQ(labels.bytes, (Bytes{3, 1, 4, 1}));
 }
 
+TEST(Idx, SizesTakeMoreThanTwoBytes) {
+  const Bytes labels = random_bytes(0x12345, 5);
+  EXPECT_EQ(parse(gzip(idx({0x12345}, labels)), 1).bytes, labels);
+}
+
 TEST(Idx, NamesAWrongMagicNumber) {
   EXPECT_EQ(complaint(gzip(idx({4}, {3, 1, 4, 1})), 3),
             "a.gz: IDX magic number 0x00000801, 0x00000803 wanted");
