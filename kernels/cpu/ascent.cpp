@@ -2,8 +2,8 @@
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
+#include "polder/kernels/cpu/lanes.h"
 #include "polder/kernels/cpu/parallel.h"
-#include "polder/kernels/cpu/sums.h"
 
 namespace polder::kernels::cpu {
 namespace {

@@ -114,17 +114,6 @@ void with_binary(Binary name, F&& f) {
   }
 }
 
-/// Cuts the flat range [begin, end) of a [rows, inner] array at row ends: f(row, from, to) with
-/// flat positions from and to.
-template <class F>
-void for_row_pieces(std::int64_t begin, std::int64_t end, std::int64_t inner, F&& f) {
-  for (std::int64_t row = begin / inner; begin < end; ++row) {
-    const std::int64_t stop = std::min(end, (row + 1) * inner);
-    f(row, begin, stop);
-    begin = stop;
-  }
-}
-
 /// y = a op b, b one value per column.
 template <class T, class Op>
 void binary_trailing(Op op, const T* a, const T* b, std::int64_t n, std::int64_t inner, T* y) {

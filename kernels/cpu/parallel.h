@@ -38,4 +38,15 @@ inline std::int64_t rows_per_block(std::int64_t width) {
   return std::max<std::int64_t>(1, kElementBlock / std::max<std::int64_t>(1, width));
 }
 
+/// Cuts the flat range [begin, end) of a [rows, inner] array at row ends: f(row, from, to) with
+/// flat positions from and to.
+template <class F>
+void for_row_pieces(std::int64_t begin, std::int64_t end, std::int64_t inner, F&& f) {
+  for (std::int64_t row = begin / inner; begin < end; ++row) {
+    const std::int64_t stop = std::min(end, (row + 1) * inner);
+    f(row, begin, stop);
+    begin = stop;
+  }
+}
+
 }  // namespace polder::kernels::cpu

@@ -2,8 +2,8 @@
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
+#include "polder/kernels/cpu/lanes.h"
 #include "polder/kernels/cpu/parallel.h"
-#include "polder/kernels/cpu/sums.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -25,12 +25,10 @@ struct Sum {
 /// NaN wins: it is what went wrong.
 struct Max {
   static constexpr double kIdentity = -std::numeric_limits<double>::infinity();
-  static double combine(double a, double b) { return b > a || b != b ? b : a; }
+  static double combine(double a, double b) { return larger(a, b); }
   template <class T>
   static double of_run(const T* x, std::int64_t n) {
-    double best = kIdentity;
-    for (std::int64_t i = 0; i < n; ++i) best = combine(best, static_cast<double>(x[i]));
-    return best;
+    return n == 0 ? kIdentity : static_cast<double>(lane_max(x, n));
   }
 };
 

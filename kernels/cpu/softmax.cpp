@@ -2,14 +2,15 @@
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
+#include "polder/kernels/cpu/lanes.h"
 #include "polder/kernels/cpu/parallel.h"
 #include "polder/kernels/cpu/rows.h"
-#include "polder/kernels/cpu/sums.h"
+#include "polder/kernels/cpu/vector_math.h"
 
 namespace polder::kernels::cpu {
 namespace {
 
-/// y = exp(x - max x) and its sum; subtracting the maximum keeps huge logits finite.
+/// The sum of exp(x - max x) and that maximum; subtracting the maximum keeps huge logits finite.
 template <class T>
 struct Exponentials {
   T maximum;
@@ -17,17 +18,10 @@ struct Exponentials {
 };
 
 template <class T>
-T row_maximum(const T* x, std::int64_t n) {
-  T best = x[0];
-  for (std::int64_t i = 1; i < n; ++i) best = x[i] > best || x[i] != x[i] ? x[i] : best;
-  return best;
-}
-
-template <class T>
 Exponentials<T> sum_of_exponentials(const T* x, std::int64_t n) {
-  const T maximum = row_maximum(x, n);
+  const T maximum = lane_max(x, n);
   return {maximum, lane_sum(0, n, [=](std::int64_t i) {
-            return static_cast<double>(std::exp(x[i] - maximum));
+            return static_cast<double>(vector_math::exp(x[i] - maximum));
           })};
 }
 
@@ -49,9 +43,9 @@ void CpuBackend::softmax(const Tensor& x, Tensor& y) {
     const T* in = x.data<T>();
     T* out = y.data<T>();
     for_rows(x, [=, n = x.size(-1)](std::int64_t, std::int64_t at) {
-      const T *value = in + at, maximum = row_maximum(value, n);
+      const T *value = in + at, maximum = lane_max(value, n);
       T* result = out + at;
-      for (std::int64_t i = 0; i < n; ++i) result[i] = std::exp(value[i] - maximum);
+      for (std::int64_t i = 0; i < n; ++i) result[i] = vector_math::exp(value[i] - maximum);
       const T factor = static_cast<T>(
           1.0 / lane_sum(0, n, [=](std::int64_t i) { return static_cast<double>(result[i]); }));
       for (std::int64_t i = 0; i < n; ++i) result[i] *= factor;
@@ -94,7 +88,8 @@ void CpuBackend::log_softmax_backward(const Tensor& y, const Tensor& dy, Tensor&
     for_rows(y, [=, n = y.size(-1)](std::int64_t, std::int64_t at) {
       const T sum = static_cast<T>(
           lane_sum(at, at + n, [=](std::int64_t i) { return static_cast<double>(gradient[i]); }));
-      for (std::int64_t i = at; i < at + n; ++i) out[i] = gradient[i] - std::exp(value[i]) * sum;
+      for (std::int64_t i = at; i < at + n; ++i)
+        out[i] = gradient[i] - vector_math::exp(value[i]) * sum;
     });
   });
 }
