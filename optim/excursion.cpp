@@ -6,6 +6,12 @@ using kernels::backend_of;
 
 Ascent ascend(const nn::ParameterArena& arena, const Tensor& g, const Tensor& rho,
               kernels::Metric metric) {
+  const auto segments = static_cast<std::int64_t>(arena.segments().size());
+  require(rho.shape() == Shape{} || rho.shape() == Shape{segments},
+          "ascend: rho is {}, want [] or one radius for each segment [{}]", rho.shape(), segments);
+  require(g.shape() == arena.home().shape() && g.dtype() == arena.dtype(),
+          "ascend: gradient is {} {}, the arena's weights are {} {}", g.dtype(), g.shape(),
+          arena.dtype(), arena.home().shape());
   const auto scalar = [&] { return Tensor::empty(Shape{}, DType::float64, arena.device()); };
   Ascent ascent{.gradient = g,
                 .rho = rho,

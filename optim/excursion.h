@@ -17,7 +17,8 @@ struct Ascent {
   Tensor norm;          // ||T g||
 };
 
-/// Measures ||T g|| at home and forms the scale: one pass over the arena.
+/// Measures ||T g|| at home and forms the scale: one pass over the arena. Throws Error when g has
+/// not the arena's layout, or rho is neither 0-d nor one radius per segment.
 Ascent ascend(const nn::ParameterArena& arena, const Tensor& g, const Tensor& rho,
               kernels::Metric metric = {});
 

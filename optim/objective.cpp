@@ -3,6 +3,7 @@
 #include <algorithm>
 
 namespace polder::optim {
+
 /// f(rows, share of the batch, plan) for each chunk of at most micro_batch_ rows.
 template <class F>
 void Objective::for_each_chunk(const Batch& batch, PassPlan plan, const F& f) const {

@@ -48,7 +48,7 @@ class RadiusRule : public Rule {
 
   const Tensor& radius() const { return rho_; }
   /// 0-d float64, or [segments] for one radius per segment. Shares memory: whoever holds the tensor
-  /// steers the rule.
+  /// steers the rule. Throws Error on another type or rank.
   void set_radius(Tensor rho);
   /// x <- A x, and x <- A^T x. The identity unless the rule mixes gradients; a rule that overrides
   /// one overrides both.

@@ -21,7 +21,11 @@ StepReport MSharpSam::gradient(Objective& objective, const Batch& batch, Tensor&
   if (!mean_.defined()) mean_ = arena.make_flat();
   kernels::backend_of(mean_).fill(0.0, mean_);
   const auto zero = [&] { return Tensor::zeros(Shape{}, DType::float64, arena.device()); };
-  StepReport report{zero(), zero(), zero(), radius(), true};
+  StepReport report{.loss = zero(),
+                    .perturbed_loss = zero(),
+                    .gradient_norm = zero(),
+                    .radius = radius(),
+                    .perturbed = true};
   for (std::int64_t j = 0; j < m_; ++j) {
     const Batch shard = batch.slice(j * n / m_, (j + 1) * n / m_);  // S_j
     const double share = static_cast<double>(shard.size()) / static_cast<double>(n);

@@ -55,6 +55,13 @@ TEST_P(ExcursionTest, OneRadiusPerSegmentScalesEachSegmentUnderOneNorm) {
   EXPECT_THAT(epsilon(), Near(expected, 1e-12));
 }
 
+TEST_P(ExcursionTest, AscentRefusesWhatDoesNotFitTheArena) {
+  EXPECT_EQ(error_of([&] { ascend(arena, gradient, Tensor::from(Vector(3, 0.1), {3})); }),
+            "ascend: rho is [3], want [] or one radius for each segment [2]");
+  EXPECT_EQ(error_of([&] { ascend(arena, Tensor::zeros({11}), Tensor::scalar(0.1)); }),
+            "ascend: gradient is float32 [11], the arena's weights are float64 [32]");
+}
+
 TEST_P(ExcursionTest, LooksFromAwayAndComesHomeBitForBit) {
   const auto before = bits_of(arena.home());
   const Vector there = plus(0.3 / norm(g), g, w);
