@@ -20,8 +20,8 @@ Normalization measure_normalization(const Dataset& dataset, std::span<const std:
   require(!indices.empty(), "measure_normalization: no samples of {}", dataset.name());
   const std::size_t channels = channels_of(dataset);
   std::vector<float> sample(static_cast<std::size_t>(dataset.sample_shape().numel()));
-  const double count =
-      static_cast<double>(indices.size()) * static_cast<double>(sample.size() / channels);
+  const std::size_t values_per_channel = indices.size() * (sample.size() / channels);
+  const auto count = static_cast<double>(values_per_channel);
 
   // Two passes: the squares are summed about the mean, which loses nothing to cancellation.
   const auto mean_over_channels = [&](const auto& term) {

@@ -106,18 +106,17 @@ IdxArray parse_idx(std::span<const std::byte> gzip, int rank, const std::string&
   require(gzip.size() <= kMaxFileBytes, "{}: {} bytes, at most {} wanted", name, gzip.size(),
           kMaxFileBytes);
   GzipReader reader(gzip, name);
-  std::array<std::uint8_t, 16> header{};
-  const auto read_word = [&](int position) {
-    const std::span<std::uint8_t> four{header.data() + 4 * position, 4};
+  const auto read_word = [&reader] {
+    std::array<std::uint8_t, 4> four{};
     reader.read(four);
     return big_endian(four);
   };
-  const std::uint32_t magic = read_word(0);
+  const std::uint32_t magic = read_word();
   const std::uint32_t wanted = 0x0800U | static_cast<std::uint32_t>(rank);
   require(magic == wanted, "{}: IDX magic number 0x{:08x}, 0x{:08x} wanted", name, magic, wanted);
 
   IdxArray array;
-  for (int axis = 0; axis < rank; ++axis) array.sizes.push_back(read_word(1 + axis));
+  for (int axis = 0; axis < rank; ++axis) array.sizes.push_back(read_word());
   array.bytes.resize(checked_bytes(array.sizes, gzip.size(), name));
   reader.read(array.bytes);
   reader.finish();
