@@ -68,6 +68,7 @@ void add_field(CLI::App& command, const Field& field, Flags& flags) {
           flags.fields.emplace_back(row, text.empty() && is_flag(*row) ? "true" : text);
         },
         help_of(field));
+    option->take_last();
     if (is_flag(field)) option->expected(0, 1);
   }
   option->group(std::string(field.group))->type_name(shown.empty() ? "" : "[" + shown + "]");
@@ -94,6 +95,7 @@ void add_rule_settings(CLI::App& command, Flags& flags) {
         .add_option_function<std::string>(
             flag_name(name),
             [key, &flags](const std::string& value) { flags.settings[key] = value; }, help.first)
+        ->take_last()
         ->group("rule settings (defaults depend on the rule)")
         ->type_name(" ");
   }

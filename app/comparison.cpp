@@ -38,6 +38,25 @@ PlannedRun plan_run(const Config& comparison, const std::string& rule, std::int6
   return {resolved(config), rule};
 }
 
+/// The rule's name, and of its settings those that tell it from the others of that name.
+std::string short_name(const RuleSpec& spec, const std::vector<RuleSpec>& all) {
+  std::string name = spec.name;
+  for (const auto& [key, value] : spec.settings) {
+    const bool shared = std::all_of(all.begin(), all.end(), [&](const RuleSpec& other) {
+      const auto found = other.settings.find(key);
+      return other.name != spec.name || (found != other.settings.end() && found->second == value);
+    });
+    if (!shared) name += fmt::format(" {}={}", key, value);
+  }
+  return name;
+}
+
+void name_rules(std::vector<RuleOutcome>& outcomes) {
+  std::vector<RuleSpec> specs;
+  for (const RuleOutcome& outcome : outcomes) specs.push_back(parse_rule(outcome.rule));
+  for (std::size_t i = 0; i < specs.size(); ++i) outcomes[i].name = short_name(specs[i], specs);
+}
+
 template <class Value>
 Summary summary_of(const std::vector<RunResult>& runs, const Value& value) {
   std::vector<double> values;
@@ -111,6 +130,7 @@ std::vector<RuleOutcome> outcomes_of(const std::vector<PlannedRun>& runs) {
     const fs::path file = fs::path(run.config.out) / "result.json";
     outcome->runs.push_back(parse_result(read_file(file), file.string()));
   }
+  name_rules(outcomes);
   for (RuleOutcome& outcome : outcomes) {
     summarize_runs(outcome);
     if (&outcome != &outcomes.front())
@@ -143,7 +163,7 @@ std::string to_json(const std::vector<RuleOutcome>& outcomes) {
 
 std::vector<std::vector<std::string>> outcome_table(const std::vector<RuleOutcome>& outcomes) {
   std::vector<std::vector<std::string>> rows = {{"rule", "runs", "test accuracy %",
-                                                 "difference to " + outcomes.front().rule, "radius",
+                                                 "difference to " + outcomes.front().name, "radius",
                                                  "gradients", "time"}};
   for (const RuleOutcome& one : outcomes) {
     if (one.runs.empty()) {

@@ -25,7 +25,8 @@ bool is_finished(const PlannedRun& run);
 
 /// What became of one rule.
 struct RuleOutcome {
-  std::string rule;
+  std::string rule;             // as asked for
+  std::string name;             // as short as it can be among the others: "lets_sam rho=0.5"
   std::vector<RunResult> runs;  // finished ones, by seed
   std::int64_t missing = 0;
   Summary accuracy;  // on the test samples

@@ -10,7 +10,9 @@ namespace polder::app {
 namespace {
 
 constexpr double kWidth = 440, kHeight = 264;
-constexpr double kTop = 30, kBottom = 40, kLetter = 6.7, kLineSpacing = 15;
+constexpr double kTop = 30, kBottom = 40, kLetter = 6.7, kBoldLetter = 7.8, kLineSpacing = 15;
+
+constexpr std::size_t kLongestName = 17;  // letters of a curve's name before it is cut
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -44,6 +46,11 @@ std::size_t letters(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+std::string shortened(std::string_view name) {
+  if (letters(name) <= kLongestName) return std::string(name);
+  return std::string(name.substr(0, kLongestName - 1)) + "…";
+}
+
 /// The box that the curves live in.
 struct Plot {
   const Chart& chart;
@@ -54,7 +61,8 @@ struct Plot {
 double right_margin(const Chart& chart) {
   std::size_t longest = 0;
   for (const Series& one : chart.series) longest = std::max(longest, letters(one.name));
-  return longest == 0 ? 14.0 : std::min(16.0 + kLetter * static_cast<double>(longest), 150.0);
+  return longest == 0 ? 14.0
+                      : 16.0 + kBoldLetter * static_cast<double>(std::min(longest, kLongestName));
 }
 
 double left_margin(const Scale& y, ValueFormat format) {
@@ -161,7 +169,7 @@ void draw_end_labels(SvgPicture& picture, const Plot& plot) {
   }
   spread_apart(labels, kTop, kHeight - kBottom);
   for (const EndLabel& label : labels)
-    picture.text("name", "start", plot.right + 7, label.y + 4, label.name, label.colour);
+    picture.text("name", "start", plot.right + 7, label.y + 4, shortened(label.name), label.colour);
 }
 
 }  // namespace

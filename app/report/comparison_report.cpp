@@ -44,7 +44,7 @@ std::vector<Series> by_rule(const std::vector<RuleOutcome>& outcomes, const Hist
   for (std::size_t r = 0; r < outcomes.size(); ++r) {
     std::vector<Series> runs;
     for (const History& history : histories[r]) runs.push_back(curve(history));
-    Series mean = mean_over_runs(runs, outcomes[r].rule, static_cast<int>(r) % kColours);
+    Series mean = mean_over_runs(runs, outcomes[r].name, static_cast<int>(r) % kColours);
     if (has_points(mean)) all.push_back(std::move(mean));
   }
   return all;
@@ -67,7 +67,7 @@ std::string accuracy_intervals(const std::vector<RuleOutcome>& outcomes) {
   for (std::size_t r = 0; r < outcomes.size(); ++r) {
     const RuleOutcome& one = outcomes[r];
     if (one.runs.empty()) continue;
-    IntervalRow row{.name = one.rule,
+    IntervalRow row{.name = one.name,
                     .middle = one.accuracy.mean,
                     .low = kNotMeasured,
                     .high = kNotMeasured,
@@ -89,33 +89,44 @@ std::string difference_intervals(const std::vector<RuleOutcome>& outcomes) {
   for (std::size_t r = 1; r < outcomes.size(); ++r) {
     const PairedDifference& difference = outcomes[r].difference;
     if (difference.count < 2) continue;
-    chart.rows.push_back({.name = outcomes[r].rule,
+    chart.rows.push_back({.name = outcomes[r].name,
                           .middle = 100 * difference.mean,
                           .low = 100 * difference.low,
                           .high = 100 * difference.high,
                           .colour = static_cast<int>(r) % kColours,
                           .text = fmt::format("{:+.2f}", 100 * difference.mean)});
   }
-  return figure("Difference to " + outcomes.front().rule, to_svg(chart),
+  return figure("Difference to " + outcomes.front().name, to_svg(chart),
                 "Seed by seed: same data, noise, split and starting weights. The bar is the 95 % "
                 "confidence interval of the mean (Student's t).");
 }
 
-std::string verdict(const std::vector<RuleOutcome>& outcomes) {
-  const auto best = std::max_element(outcomes.begin(), outcomes.end(),
-                                     [](const RuleOutcome& a, const RuleOutcome& b) {
-                                       return (a.runs.empty() ? -1.0 : a.accuracy.mean) <
-                                              (b.runs.empty() ? -1.0 : b.accuracy.mean);
-                                     });
-  if (best->runs.empty()) return "No run is finished yet.";
-  std::string text = fmt::format("{} has the highest mean test accuracy, {:.2f} %", best->rule,
-                                 100 * best->accuracy.mean);
-  const PairedDifference& difference = best->difference;
-  if (difference.count < 2) return text + ".";
-  text += fmt::format(", {:+.2f} points from {} (95 % interval {:+.2f} to {:+.2f})",
-                      100 * difference.mean, outcomes.front().rule, 100 * difference.low,
+/// "+0.52 points over none (95 % interval +0.11 to +0.93)"
+std::string against_first(const PairedDifference& difference, const std::string& first) {
+  std::string text = fmt::format("{:+.2f} points against {}", 100 * difference.mean, first);
+  if (difference.count < 2) return text;
+  text += fmt::format(", 95 % interval {:+.2f} to {:+.2f}", 100 * difference.low,
                       100 * difference.high);
-  return text + (difference.clear() ? "." : "; the interval holds 0, so more seeds may turn it.");
+  return difference.clear() ? text : text + ", which holds 0";
+}
+
+/// One sentence: who is ahead, by how much, and whether that is more than chance.
+std::string verdict(const std::vector<RuleOutcome>& outcomes) {
+  std::vector<const RuleOutcome*> order;
+  for (const RuleOutcome& outcome : outcomes)
+    if (!outcome.runs.empty()) order.push_back(&outcome);
+  if (order.empty()) return "No run is finished yet.";
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return a->accuracy.mean > b->accuracy.mean;
+  });
+  const RuleOutcome& best = *order.front();
+  const std::string& first = outcomes.front().name;
+  std::string text = fmt::format("{} has the highest mean test accuracy, {:.2f} %", best.name,
+                                 100 * best.accuracy.mean);
+  if (best.difference.count > 0) return text + ": " + against_first(best.difference, first) + ".";
+  if (order.size() < 2 || order[1]->difference.count == 0) return text + ".";
+  return fmt::format("{}; next is {}: {}.", text, order[1]->name,
+                     against_first(order[1]->difference, first));
 }
 
 std::string lead(const Config& config, const std::vector<RuleOutcome>& outcomes) {
@@ -146,6 +157,12 @@ std::vector<Series> accuracies(const std::vector<RuleOutcome>& outcomes, const H
                  [&](const History& history) { return accuracy_series(history, "", set); });
 }
 
+std::vector<Series> losses(const std::vector<RuleOutcome>& outcomes, const Histories& histories,
+                           Score EvaluationRecord::*set) {
+  return by_rule(outcomes, histories,
+                 [&](const History& history) { return loss_series(history, "", set); });
+}
+
 std::vector<Series> step_curves(const std::vector<RuleOutcome>& outcomes,
                                 const Histories& histories, double StepRecord::*value) {
   return by_rule(outcomes, histories, [&](const History& history) {
@@ -161,17 +178,21 @@ std::string comparison_report(const Config& config, const std::vector<RuleOutcom
       fmt::format("<p class=\"verdict\">{}</p>\n", escaped(verdict(outcomes))) +
       section("Result", {accuracy_intervals(outcomes), difference_intervals(outcomes),
                          final_table(outcomes)}) +
-      section("Learning",
-              {curves("Test accuracy", "right answers", ValueFormat::percent,
-                      accuracies(outcomes, histories, &EvaluationRecord::test),
-                      "Mean over seeds; the band spans the seeds."),
-               curves("Training accuracy", "right answers", ValueFormat::percent,
-                      accuracies(outcomes, histories, &EvaluationRecord::training),
-                      "On a fixed part of the training samples, under the labels that training "
-                      "sees, noise included."),
-               curves("Training loss", "cross-entropy of the batch", ValueFormat::number,
-                      step_curves(outcomes, histories, &StepRecord::loss),
-                      "Mean over seeds of the averaged batches.")}) +
+      section(
+          "Learning",
+          {curves("Test accuracy", "right answers", ValueFormat::percent,
+                  accuracies(outcomes, histories, &EvaluationRecord::test),
+                  "Mean over seeds; the band spans the seeds."),
+           curves("Training accuracy", "right answers", ValueFormat::percent,
+                  accuracies(outcomes, histories, &EvaluationRecord::training),
+                  "On a fixed part of the training samples, under the labels that training "
+                  "sees, noise included."),
+           curves("Test loss", "cross-entropy", ValueFormat::number,
+                  losses(outcomes, histories, &EvaluationRecord::test),
+                  "Mean over seeds; the band spans the seeds."),
+           curves("Training loss", "cross-entropy of the batch", ValueFormat::number,
+                  step_curves(outcomes, histories, &StepRecord::loss),
+                  "At the weights themselves, averaged over neighbouring batches and seeds.")}) +
       section(
           "Radius and gradients",
           {curves("Radius", "radius", ValueFormat::number,

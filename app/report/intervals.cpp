@@ -7,7 +7,7 @@
 namespace polder::app {
 namespace {
 
-constexpr double kWidth = 440, kRow = 34, kTop = 12, kBottom = 42, kLetter = 6.7;
+constexpr double kWidth = 440, kRow = 34, kTop = 12, kBottom = 42, kLetter = 6.7, kBoldLetter = 7.8;
 
 struct Layout {
   double left, right, bottom;
@@ -29,7 +29,7 @@ Layout lay_out(const IntervalChart& chart) {
     text = std::max(text, row.text.size());
   }
   add(chart.reference);
-  const double left = std::min(14.0 + kLetter * static_cast<double>(name), 0.36 * kWidth);
+  const double left = std::min(14.0 + kBoldLetter * static_cast<double>(name), 0.42 * kWidth);
   const double right = kWidth - std::min(10.0 + kLetter * static_cast<double>(text), 0.36 * kWidth);
   const double bottom = kTop + kRow * static_cast<double>(chart.rows.size());
   return {left, right, bottom, Scale(low, high, left + 8, right - 8, 3, Axis::round_ends)};

@@ -7,10 +7,10 @@
 
 namespace polder::app {
 
-std::string figure(std::string_view heading, const std::string& svg, std::string_view caption) {
-  if (svg.empty()) return "";
+std::string figure(std::string_view heading, const std::string& html, std::string_view caption) {
+  if (html.empty()) return "";
   return fmt::format("<figure>\n<h3>{}</h3>\n{}<figcaption>{}</figcaption>\n</figure>\n",
-                     escaped(heading), svg, escaped(caption));
+                     escaped(heading), html, escaped(caption));
 }
 
 std::string section(std::string_view heading, const std::vector<std::string>& html) {
@@ -39,7 +39,7 @@ std::string table(const Table& table) {
   const std::string note =
       table.note.empty() ? "" : fmt::format("<p class=\"note\">{}</p>\n", escaped(table.note));
   return fmt::format(
-      "<div class=\"table\"><table>\n<thead>{}</thead>\n<tbody>\n{}</tbody>\n</table></div>\n{}",
+      "<div class=\"table\"><table>\n<thead>{}</thead>\n<tbody>\n{}</tbody>\n</table>\n{}</div>\n",
       row(table.head, "th"), body, note);
 }
 

@@ -10,8 +10,8 @@ namespace polder::app {
 /// Pieces of a report. All texts are escaped here; `svg` and `html` arguments are taken as they
 /// are.
 
-/// A picture with its heading and what to see in it; "" without a picture.
-std::string figure(std::string_view heading, const std::string& svg, std::string_view caption);
+/// A picture or a table with its heading and what to see in it; "" without one.
+std::string figure(std::string_view heading, const std::string& html, std::string_view caption);
 /// A section of figures side by side where there is room; "" when all are empty.
 std::string section(std::string_view heading, const std::vector<std::string>& html);
 /// Large numbers with a word below each.

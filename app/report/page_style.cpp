@@ -18,10 +18,10 @@ std::string_view page_style() {
   }
 }
 * { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; }
+html { font-size: 16px; -webkit-text-size-adjust: 100%; }
 body {
   margin: 0; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
   font-variant-numeric: tabular-nums;
 }
 main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 64px; }
@@ -79,10 +79,12 @@ pre { overflow-x: auto; color: var(--soft); font-size: .85rem; line-height: 1.45
   .pair { grid-template-columns: minmax(0, 1fr); }
   .numbers { gap: 14px 28px; }
   .numbers dd { font-size: 1.35rem; }
+  table { font-size: .9rem; }
+  th, td { padding-left: 14px; }
 }
 @media print {
   @page { margin: 16mm; }
-  body { font-size: 10.5pt; }
+  html { font-size: 12px; }
   main { max-width: none; padding: 0; }
   h2 { margin-top: 24px; }
   h2, h3 { break-after: avoid; }

@@ -43,12 +43,34 @@ Series evaluation_series(const History& history, std::string name, Score Evaluat
   return series;
 }
 
-Series receipt_series(const History& history, std::string name, std::size_t way, int colour) {
-  Series series{.name = std::move(name), .colour = colour};
-  for (const ReceiptRecord& record : history.receipts) {
+/// |way - central difference| / |central difference| of every receipt.
+std::vector<double> relative_errors(const History& history, std::size_t way) {
+  std::vector<double> errors;
+  for (const ReceiptRecord& record : history.receipts)
+    errors.push_back(std::abs(record.slopes[way] / record.central_difference - 1.0));
+  return errors;
+}
+
+double median(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  if (values.empty()) return kNotMeasured;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Receipts on which the way and the central difference agree in sign.
+std::size_t same_signs(const History& history, std::size_t way) {
+  return static_cast<std::size_t>(std::count_if(
+      history.receipts.begin(), history.receipts.end(),
+      [&](const auto& record) { return record.slopes[way] * record.central_difference > 0.0; }));
+}
+
+Series over_receipts(const History& history, std::string name, std::vector<double> values) {
+  Series series{.name = std::move(name)};
+  for (const ReceiptRecord& record : history.receipts)
     series.x.push_back(static_cast<double>(record.step));
-    series.y.push_back(way < 4 ? record.slopes[way] : record.central_difference);
-  }
+  series.y = std::move(values);
   return series;
 }
 
@@ -118,17 +140,36 @@ std::string radius_figure(const History& history) {
 
 std::string receipts_figure(const History& history) {
   std::vector<Series> series;
-  for (std::size_t way = 0; way < 4; ++way)
-    series.push_back(receipt_series(history, spaced(kSlopeNames[way]), way, static_cast<int>(way)));
-  series.push_back(coloured(receipt_series(history, "", 4, 6), 6, Mark::points));
-  const Chart chart{.title = "Hypergradient by four ways beside the central difference",
+  for (std::size_t way = 0; way < kSlopeNames.size(); ++way) {
+    Series curve = over_receipts(history, spaced(kSlopeNames[way]), relative_errors(history, way));
+    series.push_back(coloured(std::move(curve), static_cast<int>(way)));
+  }
+  std::vector<double> doubts;
+  for (const ReceiptRecord& record : history.receipts)
+    doubts.push_back(std::abs(record.doubt / record.central_difference));
+  series.push_back(coloured(over_receipts(history, "doubt", doubts), 7, Mark::dashed));
+  const Chart chart{.title = "Relative error of the hypergradient, four ways",
                     .x_label = "step",
-                    .y_label = "slope of the upper objective along the radius",
-                    .zero_line = true,
+                    .y_label = "relative error of the hypergradient",
+                    .logarithmic = true,
                     .series = shown(std::move(series))};
   return figure("Receipts", to_svg(chart),
-                "Dots: the central difference of the upper objective itself, which asks no "
-                "derivative of anyone. Curves: the four ways to the same number.");
+                "How far each way to the slope of the upper objective is from its central "
+                "difference, which asks no derivative of anyone. Dashed: how far that difference "
+                "itself may be off.");
+}
+
+std::string receipts_summary(const History& history) {
+  if (history.receipts.empty()) return "";
+  Table ways{.head = {"way", "median error", "right sign"}};
+  for (std::size_t way = 0; way < kSlopeNames.size(); ++way)
+    ways.rows.push_back(
+        {spaced(kSlopeNames[way]),
+         fmt::format("{:.2g} %", 100.0 * median(relative_errors(history, way))),
+         fmt::format("{} of {}", same_signs(history, way), history.receipts.size())});
+  return figure("How right they are", table(ways),
+                "Over all receipts of the run. The sign decides whether the radius grows or "
+                "shrinks.");
 }
 
 std::string receipts_table(const History& history) {

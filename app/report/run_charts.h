@@ -20,6 +20,7 @@ std::string loss_figure(const History& history);
 std::string accuracy_figure(const History& history);
 std::string radius_figure(const History& history);
 std::string receipts_figure(const History& history);
+std::string receipts_summary(const History& history);
 std::string receipts_table(const History& history);
 std::string gradient_figure(const History& history);
 std::string sharpness_figure(const History& history);

@@ -21,9 +21,10 @@ std::string decimal(double value) {
 }
 
 std::string lead(const Config& config, const RunResult& result) {
-  std::string text = fmt::format(
-      "{} with {} weights, {} at learning rate {}, {} steps of {} samples", config.model,
-      result.weights, config.optimizer, config.lr, result.steps, config.batch);
+  std::string text =
+      fmt::format("{} with {} weights, {} at learning rate {}, {} steps of {} samples",
+                  config.model, short_number(static_cast<double>(result.weights)), config.optimizer,
+                  config.lr, result.steps, config.batch);
   if (config.label_noise > 0.0)
     text += fmt::format(", {:.4g} % {} label noise", 100.0 * config.label_noise,
                         config.label_noise_kind);
@@ -66,10 +67,10 @@ std::string final_table(const RunResult& result) {
 std::string run_report(const Config& config, const History& history, const RunResult& result) {
   const std::string body =
       numbers(result) + section("Learning", {loss_figure(history), accuracy_figure(history)}) +
-      section("Radius",
-              {radius_figure(history), receipts_figure(history), receipts_table(history)}) +
-      section("Gradients",
-              {gradient_figure(history), sharpness_figure(history), rate_figure(history)}) +
+      section("Radius and gradients", {radius_figure(history), sharpness_figure(history),
+                                       gradient_figure(history), rate_figure(history)}) +
+      section("Hypergradient",
+              {receipts_figure(history), receipts_summary(history), receipts_table(history)}) +
       section("At the end", {final_table(result)}) +
       folded("Configuration", to_toml(config, false));
   return page(fmt::format("{} on {}", config.rule, config.data), lead(config, result), body);
