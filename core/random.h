@@ -63,7 +63,9 @@ constexpr double uniform(RandomKey key, std::uint64_t index) {
   return uniform_from(random_words(key, index / 4)[index % 4]);
 }
 
-/// Element `index` of the stream, standard normal (Box-Muller on 32-bit uniforms).
+/// Standard normal from two words (Box-Muller).
+double normal_from(std::uint32_t word0, std::uint32_t word1);
+/// Element `index` of the stream, standard normal: of words 2 index and 2 index + 1.
 double normal(RandomKey key, std::uint64_t index);
 
 /// Element `index` of the stream, an integer in [0, bound), bound < 2^32 (multiply-shift; the bias
