@@ -10,10 +10,10 @@ optim::RadiusRule* radius_rule_of(optim::Rule& rule) {
   return dynamic_cast<optim::RadiusRule*>(&rule);
 }
 
-ReceiptRecord measure_receipt(const StepToCome& step, const Batch& training,
-                              const Batch& validation) {
+ReceiptRecord measure_receipt(const StepToCome& step, const Batch& batch,
+                              const lets::GapBatches& gap_batches) {
   const lets::Receipt receipt = lets::receipts(step.rule, step.objective, step.base, step.clip,
-                                               training, validation, step.step);
+                                               batch, gap_batches, step.step);
   return {.step = step.step + 1,
           .radius = receipt.radius,
           .gap = receipt.gap,

@@ -4,6 +4,7 @@
 
 #include "polder/app/metrics.h"
 #include "polder/core/batch.h"
+#include "polder/lets/hypergradient.h"
 #include "polder/optim/base_optimizer.h"
 #include "polder/optim/objective.h"
 #include "polder/optim/rule.h"
@@ -22,7 +23,7 @@ struct StepToCome {
   std::int64_t step;  // from 0
 };
 /// dJ/drho of that step by the four ways beside the central difference of J. Moves nothing.
-ReceiptRecord measure_receipt(const StepToCome& step, const Batch& training,
-                              const Batch& validation);
+ReceiptRecord measure_receipt(const StepToCome& step, const Batch& batch,
+                              const lets::GapBatches& gap_batches);
 
 }  // namespace polder::app

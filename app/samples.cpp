@@ -130,4 +130,11 @@ data::Loader Samples::validation_loader() const {
   return data::Loader(*training_, validation_indices_, options);
 }
 
+data::Loader Samples::fresh_training_loader() const {
+  data::LoaderOptions options = loader_options_;
+  options.seed ^= 2;
+  options.prefetch = 1;
+  return data::Loader(*training_, training_indices_, options);
+}
+
 }  // namespace polder::app

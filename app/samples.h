@@ -35,6 +35,8 @@ class Samples {
   /// Endless batches of the training and of the held-out samples, augmented alike.
   data::Loader training_loader() const;
   data::Loader validation_loader() const;
+  /// A second walk over the training samples, in an order of its own.
+  data::Loader fresh_training_loader() const;
 
  private:
   void load(const Config& config);

@@ -166,8 +166,11 @@ class Trainer::Impl {
     if (rule == nullptr) return std::nullopt;
     require(validation_.has_value(), "receipts: want held-out samples, but validation is 0");
     base_->set_rate(schedule_.rate(steps_, total_steps()));
-    return measure_receipt({*rule, objective_, *base_, config_.clip, steps_},
-                           to_device(peek(loader_)), to_device(peek(*validation_)));
+    const Batch batch = to_device(peek(loader_));
+    const Batch training = fresh_training_ ? to_device(peek(*fresh_training_)) : batch;
+    const Batch validation = to_device(peek(*validation_));
+    return measure_receipt({*rule, objective_, *base_, config_.clip, steps_}, batch,
+                           {training, validation});
   }
 
   RunResult result() const {
@@ -207,6 +210,7 @@ class Trainer::Impl {
     rule_->visit_state(rule);
     loader_.visit_state(visitor, "loader/");
     if (validation_) validation_->visit_state(visitor, "validation/");
+    if (fresh_training_) fresh_training_->visit_state(visitor, "fresh_training/");
     visit_progress(visitor);
   }
 
@@ -218,6 +222,10 @@ class Trainer::Impl {
     if (config_.validation == 0.0) return;
     validation_.emplace(samples_.validation_loader());
     objective_.set_validation([this] { return to_device(validation_->next()); });
+    const auto* learned = dynamic_cast<const lets::Lets*>(rule_.get());
+    if (learned == nullptr || learned->options().gap_batch == lets::GapBatch::same) return;
+    fresh_training_.emplace(samples_.fresh_training_loader());
+    objective_.set_fresh_training([this] { return to_device(fresh_training_->next()); });
   }
 
   double epoch() const {
@@ -298,7 +306,7 @@ class Trainer::Impl {
   Config config_;
   Samples samples_;
   data::Loader loader_;
-  std::optional<data::Loader> validation_;
+  std::optional<data::Loader> validation_, fresh_training_;
   nn::ModulePtr model_;
   nn::ParameterArena arena_;
   optim::ModelObjective objective_;

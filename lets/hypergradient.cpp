@@ -42,12 +42,12 @@ class TangentHypergradient final : public Hypergradient {
         probe_(make_curvature_probe(curvature, arena, dr)),
         tangent_(arena.make_flat()) {}
 
-  UpperSlope finish(const RadiusRule& rule, Objective& objective, const Batch& batch,
-                    const Batch& validation, const BaseStep& step) override {
+  UpperSlope finish(const RadiusRule& rule, Objective& objective, const Batch&,
+                    const GapBatches& gap_batches, const BaseStep& step) override {
     rule.map_tangent(tangent_);
     apply_clip_derivative(step.clipping, step.gradient, tangent_);
     step.base.apply_derivative(step.gradient, tangent_);
-    const Tensor gap = measure_gap(objective, batch, validation);
+    const Tensor gap = measure_gap(objective, gap_batches);
     const Tensor factor = affine(product(step.base.rate(), gap), -1.0);
     return {gap, product(factor, dot(difference_, tangent_))};
   }
@@ -76,8 +76,8 @@ class AdjointHypergradient final : public Hypergradient {
         z_(arena.make_flat()) {}
 
   UpperSlope finish(const RadiusRule& rule, Objective& objective, const Batch& batch,
-                    const Batch& validation, const BaseStep& step) override {
-    const Tensor gap = measure_gap(objective, batch, validation);
+                    const GapBatches& gap_batches, const BaseStep& step) override {
+    const Tensor gap = measure_gap(objective, gap_batches);
     step.base.apply_derivative(step.gradient, difference_);
     apply_clip_derivative(step.clipping, step.gradient, difference_);
     rule.map_adjoint(difference_);
@@ -128,11 +128,10 @@ optim::StepReport Hypergradient::watch(RadiusRule& rule, Objective& objective, c
   return report;
 }
 
-Tensor Hypergradient::measure_gap(Objective& objective, const Batch& batch,
-                                  const Batch& validation) {
-  const Tensor upper = objective.gradient(validation, difference_, {.upper = true});
-  const Tensor lower =
-      objective.gradient(batch, difference_, {.weight = -1.0, .accumulate = true, .upper = true});
+Tensor Hypergradient::measure_gap(Objective& objective, const GapBatches& batches) {
+  const Tensor upper = objective.gradient(batches.validation, difference_, {.upper = true});
+  const Tensor lower = objective.gradient(batches.training, difference_,
+                                          {.weight = -1.0, .accumulate = true, .upper = true});
   return difference(upper, lower);
 }
 

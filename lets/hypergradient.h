@@ -22,6 +22,12 @@ struct UpperSlope {
   Tensor slope;  // dJ/drho
 };
 
+/// The two sides of the gap: a training batch (the step's own or another) and a held-out one.
+struct GapBatches {
+  const Batch& training;
+  const Batch& validation;
+};
+
 /// The step that the base optimizer just made.
 struct BaseStep {
   const optim::BaseOptimizer& base;
@@ -40,10 +46,11 @@ class Hypergradient : private optim::ExcursionObserver {
   optim::StepReport watch(optim::RadiusRule& rule, optim::Objective& objective, const Batch& batch,
                           Tensor& g);
 
-  /// After the base step, at w+: the validation batch counts +1, the training batch -1, both
+  /// After the base step on `batch`, at w+: the gap counts validation +1 and training -1, both
   /// without masks and without moving statistics.
   virtual UpperSlope finish(const optim::RadiusRule& rule, optim::Objective& objective,
-                            const Batch& batch, const Batch& validation, const BaseStep& step) = 0;
+                            const Batch& batch, const GapBatches& gap_batches,
+                            const BaseStep& step) = 0;
 
  protected:
   explicit Hypergradient(const nn::ParameterArena& arena) : difference_(arena.make_flat()) {}
@@ -51,7 +58,7 @@ class Hypergradient : private optim::ExcursionObserver {
   virtual void begin() = 0;
   virtual void end(const optim::RadiusRule& rule) = 0;
   /// gap at w+ (0-d); leaves v - r in difference_.
-  Tensor measure_gap(optim::Objective& objective, const Batch& batch, const Batch& validation);
+  Tensor measure_gap(optim::Objective& objective, const GapBatches& batches);
 
   Tensor difference_;
 };

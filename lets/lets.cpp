@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "polder/core/text.h"
+
 namespace polder::lets {
 
 using optim::Objective;
@@ -30,6 +32,15 @@ std::unique_ptr<Hypergradient> choose_hypergradient(const LetsOptions& options,
 
 }  // namespace
 
+std::string_view to_string(GapBatch choice) { return choice == GapBatch::same ? "same" : "fresh"; }
+
+GapBatch parse_gap_batch(const std::string& name) {
+  if (name == "same") return GapBatch::same;
+  if (name == "fresh") return GapBatch::fresh;
+  fail("lets: unknown gap batch '{}', the nearest is '{}'", name,
+       nearest_name(name, {"same", "fresh"}));
+}
+
 Lets::Lets(std::unique_ptr<RadiusRule> wrapped, const LetsOptions& options,
            nn::ParameterArena& arena)
     : wrapped_(std::move(wrapped)),
@@ -57,9 +68,11 @@ void Lets::after_update(Objective& objective, const Batch& batch, const optim::B
           "lets: the base optimizer has no exact derivative by its gradient; choose another one, "
           "or set allow_inexact");
   if (!std::exchange(upper_step_, false) || !base.derivative_is_reliable()) return;
+  const bool fresh = options_.gap_batch == GapBatch::fresh;
+  const Batch training = fresh ? objective.fresh_training_batch() : batch;
   const Batch validation = objective.validation_batch();
-  last_upper_ =
-      hypergradient_->finish(*wrapped_, objective, batch, validation, {base, g, clipping});
+  last_upper_ = hypergradient_->finish(*wrapped_, objective, batch, {training, validation},
+                                       {base, g, clipping});
   parameter_.descend(last_upper_.slope);
 }
 

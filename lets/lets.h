@@ -9,10 +9,22 @@
 
 namespace polder::lets {
 
+/// Which training batch the upper step holds against the held-out one.
+///
+/// `same`: the step's own. Then v - r holds -r, r the gradient of the very loss that the step went
+/// down, and <-r, H u> has a part near -||g|| u^T H u: with a positive gap it pulls the radius down
+/// by the curvature along the ascent. `fresh`: another one, which has no such part; it needs
+/// Objective::fresh_training_batch. docs/methods/lets.md shows what was seen with each.
+enum class GapBatch { same, fresh };
+std::string_view to_string(GapBatch choice);
+/// Throws Error naming the nearest known choice.
+GapBatch parse_gap_batch(const std::string& name);
+
 /// Defaults are our reconstruction, not the paper's (docs/methods/lets.md).
 struct LetsOptions {
   Curvature curvature = Curvature::exact;
   RadiusOptions radius{};
+  GapBatch gap_batch = GapBatch::same;
   std::int64_t update_every = 1;  // q_every: an upper step every so many steps
   bool per_segment = false;       // one radius per segment
   double difference_step = 0.0;   // dr of finite_difference; 0: 0.1 rho (float32), 1e-5 (float64)

@@ -105,8 +105,8 @@ struct Trial {
   Objective& objective;
   BaseOptimizer& base;
   double clip;
-  const Batch& training;
-  const Batch& validation;
+  const Batch& batch;
+  const GapBatches& gap_batches;
   std::int64_t step;
 };
 
@@ -114,15 +114,15 @@ UpperSlope slope_by(Curvature curvature, const Trial& trial) {
   nn::ParameterArena& arena = trial.objective.arena();
   const auto hypergradient = make_hypergradient(curvature, arena);
   Tensor g = arena.make_flat();
-  trial.objective.begin_step(trial.step, trial.training.size());
-  const auto report = hypergradient->watch(trial.rule, trial.objective, trial.training, g);
+  trial.objective.begin_step(trial.step, trial.batch.size());
+  const auto report = hypergradient->watch(trial.rule, trial.objective, trial.batch, g);
   require(report.perturbed,
           "receipts: the rule does not perturb on step {}, so J does not depend "
           "on its radius there",
           trial.step);
   const optim::Clipping clipping = optim::clip_gradient(trial.clip, g);
   trial.base.step(g);
-  return hypergradient->finish(trial.rule, trial.objective, trial.training, trial.validation,
+  return hypergradient->finish(trial.rule, trial.objective, trial.batch, trial.gap_batches,
                                {trial.base, g, clipping});
 }
 
@@ -141,12 +141,12 @@ double upper_objective(double shift, const Trial& trial, Checkpoint& start) {
   start.rewind();
   trial.rule.set_radius(affine(trial.rule.radius(), 1.0, shift));
   Tensor g = trial.objective.arena().make_flat();
-  trial.objective.begin_step(trial.step, trial.training.size());
-  trial.rule.gradient(trial.objective, trial.training, g);
+  trial.objective.begin_step(trial.step, trial.batch.size());
+  trial.rule.gradient(trial.objective, trial.batch, g);
   optim::clip_gradient(trial.clip, g);
   trial.base.step(g);
-  const double gap =
-      mean_loss(trial.objective, trial.validation) - mean_loss(trial.objective, trial.training);
+  const double gap = mean_loss(trial.objective, trial.gap_batches.validation) -
+                     mean_loss(trial.objective, trial.gap_batches.training);
   return 0.5 * gap * gap;
 }
 
@@ -179,8 +179,8 @@ void measure_central_difference(const Trial& trial, Checkpoint& start, Receipt& 
 }  // namespace
 
 Receipt receipts(RadiusRule& rule, Objective& objective, BaseOptimizer& base, double clip,
-                 const Batch& training, const Batch& validation, std::int64_t step) {
-  const Trial trial{rule, objective, base, clip, training, validation, step};
+                 const Batch& batch, const GapBatches& gap_batches, std::int64_t step) {
+  const Trial trial{rule, objective, base, clip, batch, gap_batches, step};
   Receipt receipt;
   receipt.radius = average(rule.radius()).item();
   Checkpoint start(rule, objective, base);

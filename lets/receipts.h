@@ -24,7 +24,7 @@ struct Receipt {
   double slope(Curvature curvature) const { return slopes[static_cast<std::size_t>(curvature)]; }
 };
 
-/// Makes the next step (number `step`, on `training`) eight times over and takes it back each time:
+/// Makes the next step (number `step`, on `batch`) eight times over and takes it back each time:
 /// four times for the slopes, four for
 ///
 ///   dJ/drho ~ [8 (J(rho + h) - J(rho - h)) - (J(rho + 2h) - J(rho - 2h))] / (12 h)
@@ -36,10 +36,10 @@ struct Receipt {
 /// are shifted together, and the slope is the sum over the segments.
 ///
 /// Nothing changes: weights, moments, rule state, running statistics and counters are put back bit
-/// for bit, also when an exception flies; both batches are the caller's, so no sampler moves. Reads
+/// for bit, also when an exception flies; all batches are the caller's, so no sampler moves. Reads
 /// its results back from the device. Throws Error when the rule does not perturb on this step.
 Receipt receipts(optim::RadiusRule& rule, optim::Objective& objective, optim::BaseOptimizer& base,
-                 double clip, const Batch& training, const Batch& validation, std::int64_t step);
+                 double clip, const Batch& batch, const GapBatches& gap_batches, std::int64_t step);
 
 /// A table of six lines for a terminal.
 std::string to_text(const Receipt& receipt);

@@ -15,6 +15,8 @@ namespace {
 const std::vector<HyperParameter>& hyper_parameters() {
   static const std::vector<HyperParameter> parameters = {
       {"curvature", "exact", "way to H u: exact, finite_difference, secant, squared_gradient"},
+      {"gap_batch", "same",
+       "training side of the gap: same (the step's own batch), fresh (another)"},
       {"lr_nu", "1e-3", "learning rate of the radius; 0 holds it"},
       {"update_every", "1", "an upper step every so many steps"},
       {"parametrisation", "log", "log: rho = rho0 exp(nu); clipped: steps on rho itself"},
@@ -29,6 +31,7 @@ const std::vector<HyperParameter>& hyper_parameters() {
 LetsOptions read_options(const Settings& settings) {
   LetsOptions options;
   options.curvature = parse_curvature(settings.text("curvature"));
+  options.gap_batch = parse_gap_batch(settings.text("gap_batch"));
   options.radius.learning_rate = settings.number("lr_nu");
   options.update_every = settings.integer("update_every");
   options.radius.parametrisation = parse_parametrisation(settings.text("parametrisation"));

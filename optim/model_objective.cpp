@@ -64,6 +64,10 @@ Batch ModelObjective::validation_batch() {
   return validation_ ? validation_() : Objective::validation_batch();
 }
 
+Batch ModelObjective::fresh_training_batch() {
+  return fresh_training_ ? fresh_training_() : Objective::fresh_training_batch();
+}
+
 Tensor ModelObjective::evaluate(const Tensor& inputs) {
   const RecordingGuard guard(false);
   nn::Pass pass{.training = false, .dropout = false, .move_statistics = false};

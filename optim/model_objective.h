@@ -26,6 +26,9 @@ class ModelObjective : public Objective {
   /// Where validation batches come from (for rules that need them).
   void set_validation(std::function<Batch()> source) { validation_ = std::move(source); }
   Batch validation_batch() override;
+  /// Where training batches come from that are not the step's own (for rules that need them).
+  void set_fresh_training(std::function<Batch()> source) { fresh_training_ = std::move(source); }
+  Batch fresh_training_batch() override;
 
   /// Model outputs in evaluation mode at the active weights: running statistics, no masks.
   Tensor evaluate(const Tensor& inputs);
@@ -42,7 +45,7 @@ class ModelObjective : public Objective {
   nn::Module& model_;
   LossFunction loss_;
   std::uint64_t seed_;
-  std::function<Batch()> validation_;
+  std::function<Batch()> validation_, fresh_training_;
 };
 
 }  // namespace polder::optim

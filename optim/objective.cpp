@@ -68,6 +68,10 @@ Batch Objective::validation_batch() {
   fail("validation_batch: this objective has no held-out validation data");
 }
 
+Batch Objective::fresh_training_batch() {
+  fail("fresh_training_batch: this objective has no second source of training batches");
+}
+
 void Objective::set_micro_batch(std::int64_t rows) {
   require(rows >= 0, "set_micro_batch: {} rows, want 0 (the whole batch) or more", rows);
   micro_batch_ = rows;

@@ -79,6 +79,9 @@ class Objective {
 
   /// The next held-out validation batch. Throws Error when the problem has none.
   virtual Batch validation_batch();
+  /// A training batch drawn without regard to the step's own. Throws Error when the problem has
+  /// none.
+  virtual Batch fresh_training_batch();
 
   /// Largest number of rows in one piece; 0 (the default) means the whole batch.
   void set_micro_batch(std::int64_t rows);

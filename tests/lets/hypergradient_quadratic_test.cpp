@@ -27,12 +27,13 @@ LetsOptions still(Curvature curvature) {
 struct Problem {
   Vector w;
   std::vector<Quadratic> problems;
-  Batch training, validation;
+  Batch training, validation, fresh_training{};
 
   UpperSlope slope(std::unique_ptr<optim::RadiusRule> rule, const LetsOptions& options) const {
     nn::ParameterArena arena({{"w", Tensor::from(w, {static_cast<std::int64_t>(w.size())})}});
     QuadraticObjective objective(arena, problems);
     objective.validation = validation;
+    objective.fresh_training = fresh_training;
     optim::Sgd base(arena, {.momentum = 0.0});
     base.set_rate(kRate);
     Lets lets(std::move(rule), options, arena);
@@ -103,6 +104,29 @@ TEST_P(Quadratics, SquaredGradientIsItsFormula) {
   const UpperSlope found =
       problem_.slope(std::make_unique<optim::Sam>(rho), still(Curvature::squared_gradient));
   EXPECT_NEAR(found.slope.item(), -kRate * gap * product, 1e-11 * std::abs(kRate * gap * product));
+}
+
+TEST_P(Quadratics, FreshBatchReplacesTheStepsOwnInTheGapAlone) {
+  const double rho = 0.3;
+  Problem problem = problem_;
+  problem.problems.push_back(random_quadratic(kWeights, GetParam(), "fresh"));
+  problem.fresh_training = rows_of({2});
+  const Quadratic& fresh = problem.problems[2];
+  const Vector g = lower_.gradient(w_);
+  const Vector w_plus = sam_step(lower_, w_, rho);
+  const double gap = upper_.value(w_plus) - fresh.value(w_plus);
+  const Vector hu = lower_.times(plus(Vector(kWeights), 1.0 / std::sqrt(inner(g, g)), g));
+  const Vector v_minus_r = plus(upper_.gradient(w_plus), -1.0, fresh.gradient(w_plus));
+  const double expected = -kRate * gap * inner(v_minus_r, hu);
+  for (const bool per_segment : {false, true}) {
+    SCOPED_TRACE(per_segment);
+    LetsOptions options = still(Curvature::exact);
+    options.gap_batch = GapBatch::fresh;
+    options.per_segment = per_segment;
+    const UpperSlope found = problem.slope(std::make_unique<optim::Sam>(rho), options);
+    EXPECT_NEAR(found.gap.item(), gap, 1e-12 * std::abs(gap));
+    EXPECT_NEAR(found.slope.item(), expected, 1e-10 * std::abs(expected));
+  }
 }
 
 // J is a polynomial of degree 4 in rho, so its slope is one of degree 3: the fourth difference of

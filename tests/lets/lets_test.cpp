@@ -332,6 +332,11 @@ TEST(Lets, RefusesWrongUseInOneSentence) {
   EXPECT_THAT(error_of([&] { make(with(Curvature::secant, 0.1, true)); }),
               HasSubstr("secant curvature knows only the full H u"));
 
+  LetsOptions fresh;
+  fresh.gap_batch = GapBatch::fresh;
+  const auto without_source = lets_over_sam(arena, fresh);
+  EXPECT_THAT(error_of([&] { run.train(*without_source, 0, 1); }),
+              HasSubstr("no second source of training batches"));
   run.net.objective.set_validation(nullptr);
   const auto lets = lets_over_sam(arena, {});
   EXPECT_THAT(error_of([&] { run.train(*lets, 0, 1); }), HasSubstr("no held-out validation data"));

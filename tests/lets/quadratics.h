@@ -74,9 +74,13 @@ class QuadraticObjective : public optim::Objective {
   QuadraticObjective(nn::ParameterArena& arena, std::vector<Quadratic> problems)
       : Objective(arena), problems_(std::move(problems)) {}
 
-  Batch validation;
+  Batch validation, fresh_training;
   Batch validation_batch() override {
     return validation.size() > 0 ? validation : Objective::validation_batch();
+  }
+
+  Batch fresh_training_batch() override {
+    return fresh_training.size() > 0 ? fresh_training : Objective::fresh_training_batch();
   }
 
   /// The weights of a flat tensor, padding left out, and back.

@@ -32,7 +32,7 @@ struct Training {
     for (std::int64_t t = first; t < last; ++t) step.run(images(t), t);
   }
   Receipt receipt(optim::RadiusRule& rule, optim::BaseOptimizer& base, std::int64_t step) {
-    return receipts(rule, net.objective, base, clip, images(7), images(8), step);
+    return receipts(rule, net.objective, base, clip, images(7), {images(9), images(8)}, step);
   }
 
   Network net;
@@ -65,7 +65,8 @@ TEST(Receipts, DifferenceOfAQuarticIsExact) {
   optim::Sgd base(arena, {.momentum = 0.0});
   base.set_rate(0.1);
   optim::Sam rule(0.3);
-  const Receipt found = receipts(rule, objective, base, 0.0, rows_of({0}), rows_of({1}), 0);
+  const Receipt found =
+      receipts(rule, objective, base, 0.0, rows_of({0}), {rows_of({0}), rows_of({1})}, 0);
   EXPECT_NEAR(found.central_difference, found.slope(Curvature::exact),
               1e-10 * std::abs(found.central_difference));
   EXPECT_GT(found.doubt, 1e-9 * std::abs(found.central_difference)) << "two points would not do";
@@ -163,7 +164,8 @@ TEST(Receipts, ChangeNothingWhenTheyFail) {
   const std::vector<double> before = everything(run, lets, base);
   Batch bad = run.images(8);
   bad.targets = Tensor::from(std::vector<std::int64_t>(14, 77), {14});  // labels out of range
-  EXPECT_THROW(receipts(lets.wrapped(), run.net.objective, base, 0.0, run.images(7), bad, 3),
+  EXPECT_THROW(receipts(lets.wrapped(), run.net.objective, base, 0.0, run.images(7),
+                        {run.images(7), bad}, 3),
                Error);
   EXPECT_EQ(everything(run, lets, base), before);
 }

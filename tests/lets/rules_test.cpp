@@ -28,6 +28,7 @@ TEST(LetsRules, ReadTheirSettingsAndTheWrappedOnes) {
   const auto rule = all_rules().make("lets_sam",
                                      optim::Settings({{"rho", "0.2"},
                                                       {"curvature", "finite_difference"},
+                                                      {"gap_batch", "fresh"},
                                                       {"lr_nu", "0.01"},
                                                       {"update_every", "4"},
                                                       {"parametrisation", "clipped"},
@@ -39,6 +40,7 @@ TEST(LetsRules, ReadTheirSettingsAndTheWrappedOnes) {
   const auto& lets = dynamic_cast<const Lets&>(*rule);
   const LetsOptions& options = lets.options();
   EXPECT_EQ(options.curvature, Curvature::finite_difference);
+  EXPECT_EQ(options.gap_batch, GapBatch::fresh);
   EXPECT_EQ(options.radius.learning_rate, 0.01);
   EXPECT_EQ(options.update_every, 4);
   EXPECT_EQ(options.radius.parametrisation, Parametrisation::clipped);
@@ -63,6 +65,7 @@ TEST(LetsRules, RefuseWhatHasNoRadiusOrIsUnknown) {
   EXPECT_THAT(make("lets_none", {}), HasSubstr("rule 'lets_none' is unknown"));
   EXPECT_THAT(make("lets_sam", {{"lr_mu", "1"}}), HasSubstr("did you mean 'lr_nu'"));
   EXPECT_THAT(make("lets_sam", {{"curvature", "exakt"}}), HasSubstr("the nearest is 'exact'"));
+  EXPECT_THAT(make("lets_sam", {{"gap_batch", "frech"}}), HasSubstr("the nearest is 'fresh'"));
   EXPECT_THAT(make("lets_sam", {{"lr_nu", "-1"}}), HasSubstr("learning rate of the radius is -1"));
 }
 
