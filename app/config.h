@@ -31,7 +31,7 @@ struct Config {
 
   // base optimizer
   std::string optimizer = "sgd";
-  double lr = 0.1;
+  double lr = 0.05;
   double momentum = 0.9;
   bool nesterov = false;
   double beta1 = 0.9;
