@@ -20,6 +20,9 @@
 ///   message; back ends may assume them.
 /// - Scalars that steer a step live on the device: 0-d float64 tensors.
 /// - Sums have a fixed order that depends on shapes alone: the same bits for any thread count.
+/// - NaN is passed on: by every function but `step`, and as the largest element by maxima, max_pool
+///   and arg_max. Labels and indices out of range throw Error where the host can see them (the
+///   cpu).
 namespace polder::kernels {
 
 /// y = f(x). `step` is 1 where x > 0, else 0; `sign` is 0 at 0; `gelu` is x Phi(x), exact form.
@@ -183,7 +186,7 @@ class Backend {
                                    const Tensor& inv_std, const Tensor& dy, Tensor& dx,
                                    Tensor& dgamma, Tensor& dbeta) = 0;
   /// running <- (1 - momentum) running + momentum batch; the batch variance is recovered from
-  /// inv_std and made unbiased with rows / (rows - 1).
+  /// inv_std and made unbiased with rows / (rows - 1); a single row has variance 0.
   virtual void batch_norm_track(const Tensor& mean, const Tensor& inv_std, double epsilon,
                                 double momentum, std::int64_t rows, Tensor& running_mean,
                                 Tensor& running_variance) = 0;
@@ -226,7 +229,8 @@ class Backend {
   /// rho and scale: 0-d, or [S] for one radius per segment.
   virtual void ascent_scale(const Tensor& rho, const Tensor& squared_norm, Tensor& scale,
                             Tensor& norm) = 0;
-  /// shifted = w + scale T T g. Reads w and g, writes shifted: 12 bytes per float32 weight.
+  /// shifted = w + scale T T g. Reads w and g, writes shifted: 12 bytes per float32 weight. Where
+  /// the step is 0 the bits are those of w, also of -0.
   virtual void perturb(const Tensor& w, const Tensor& g, const Tensor& scale, Metric metric,
                        const Segments& segments, Tensor& shifted) = 0;
   /// u = scale T T g, the direction alone. May be in place of g.

@@ -162,7 +162,8 @@ void CpuBackend::batch_norm_track(const Tensor& mean, const Tensor& inv_std, dou
     using T = decltype(zero);
     const T *center = mean.data<T>(), *scale = inv_std.data<T>();
     T *tracked_mean = running_mean.data<T>(), *tracked_variance = running_variance.data<T>();
-    const double count = static_cast<double>(rows), unbiased = count / (count - 1.0);
+    const double count = static_cast<double>(rows),
+                 unbiased = rows > 1 ? count / (count - 1.0) : 1.0;
     for (std::int64_t c = 0, channels = mean.numel(); c < channels; ++c) {
       const double factor = static_cast<double>(scale[c]);
       // In this order std::max lets NaN through.

@@ -156,6 +156,8 @@ TEST_P(BatchNormTest, TrackOfAConstantChannelIsNotNegative) {
   backend().batch_norm_track(mean, inv_std, kEpsilon, 0.5, 8, running_mean, running_variance);
   EXPECT_GE(host(running_variance)[0], 0.0);
   EXPECT_LE(host(running_variance)[0], 8 * kEpsilon * unit(dtype()));
+  backend().batch_norm_track(mean, inv_std, kEpsilon, 0.5, 1, running_mean, running_variance);
+  EXPECT_TRUE(std::isfinite(host(running_variance)[0])) << "a single row";
 }
 
 }  // namespace

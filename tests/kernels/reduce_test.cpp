@@ -11,10 +11,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 Shape shape_of(AxisView view) { return {view.outer, view.n, view.inner}; }
 
 /// Widths that fit and do not fit the groups of columns, and middle axes short and long.
-const std::vector<AxisView> kViews = {{0, 3, 2},     {2, 0, 3}, {2, 0, 1},     {3, 4, 0},      {1, 1, 1},
-                                      {1, 33, 1},    {5, 7, 1},     {4, 1, 9},      {3, 17, 5},
-                                      {1, 5, 513},   {2, 3, 1500},  {1000, 10, 1},  {1, 200003, 1},
-                                      {1, 9001, 16}, {2, 700, 511}, {3, 100000, 2}, {1, 300, 1025}};
+const std::vector<AxisView> kViews = {
+    {0, 3, 2},      {2, 0, 3},     {2, 0, 1},     {3, 4, 0},      {1, 1, 1},     {1, 33, 1},
+    {5, 7, 1},      {4, 1, 9},     {3, 17, 5},    {1, 5, 513},    {2, 3, 1500},  {1000, 10, 1},
+    {1, 200003, 1}, {1, 9001, 16}, {2, 700, 511}, {3, 100000, 2}, {1, 300, 1025}};
 
 std::size_t at(AxisView view, std::int64_t o, std::int64_t n, std::int64_t i) {
   return static_cast<std::size_t>((o * view.n + n) * view.inner + i);
