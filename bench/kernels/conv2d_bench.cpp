@@ -8,9 +8,9 @@
 #include "polder/kernels/backend.h"
 #include "support/interleaved.h"
 
-// Every convolution of resnet-18 (CIFAR form), forward and both gradients, beside Eigen's own
-// product of the same sizes on the same number of threads: the product that would be left if
-// patches cost nothing.
+// Every convolution of resnet-18 (CIFAR form), resnet-20 and lenet, forward and both gradients,
+// beside Eigen's own product of the same sizes on the same number of threads: the product that
+// would be left if patches cost nothing.
 namespace polder::bench {
 namespace {
 
@@ -20,22 +20,36 @@ constexpr int kRounds = 5;
 enum class Pass { forward, input_gradient, weight_gradient };
 
 struct Layer {
-  std::int64_t size, in, out, kernel, stride;
+  std::int64_t size, in, out, kernel, stride, padding;
 
-  std::int64_t outputs() const { return kernels::window_outputs(size, kernel, stride, kernel / 2); }
+  std::int64_t outputs() const { return kernels::window_outputs(size, kernel, stride, padding); }
   std::int64_t positions() const { return kImages * outputs() * outputs(); }
   std::int64_t taps() const { return kernel * kernel * in; }
 };
 
-std::vector<Layer> resnet18(std::int64_t size, std::int64_t channels) {
-  std::vector<Layer> layers{{size, channels, 64, 3, 1}, {size, 64, 64, 3, 1}};
-  for (std::int64_t in = 64; in < 512; in *= 2) {
-    layers.push_back({size, in, 2 * in, 3, 2});
-    layers.push_back({size, in, 2 * in, 1, 2});
+/// The different convolutions of a residual network whose stages are `width`, 2 `width`, ... wide.
+std::vector<Layer> residual(std::int64_t size, std::int64_t channels, std::int64_t width,
+                            std::int64_t last_width, bool projections) {
+  std::vector<Layer> layers{{size, channels, width, 3, 1, 1}, {size, width, width, 3, 1, 1}};
+  for (std::int64_t in = width; in < last_width; in *= 2) {
+    layers.push_back({size, in, 2 * in, 3, 2, 1});
+    if (projections) layers.push_back({size, in, 2 * in, 1, 2, 0});
     size = layers.back().outputs();
-    layers.push_back({size, 2 * in, 2 * in, 3, 1});
+    layers.push_back({size, 2 * in, 2 * in, 3, 1, 1});
   }
   return layers;
+}
+
+struct Network {
+  const char* name;
+  std::vector<Layer> layers;
+};
+
+std::vector<Network> networks() {
+  return {{"resnet-18 on 32x32x3", residual(32, 3, 64, 512, true)},
+          {"resnet-18 on 28x28x1", residual(28, 1, 64, 512, true)},
+          {"resnet-20 on 32x32x3", residual(32, 3, 16, 64, false)},
+          {"lenet on 28x28x1", {{28, 1, 6, 5, 1, 2}, {14, 6, 16, 5, 1, 0}}}};
 }
 
 Tensor noise(const Shape& shape) {
@@ -84,12 +98,12 @@ bool register_all() {
   const std::pair<Pass, const char*> passes[] = {{Pass::forward, "forward"},
                                                  {Pass::input_gradient, "input gradient"},
                                                  {Pass::weight_gradient, "weight gradient"}};
-  for (const auto& [pass, name] : passes)
-    for (const auto& [size, channels] : {std::pair{32, 3}, {28, 1}})
-      for (const Layer& layer : resnet18(size, channels))
+  for (const auto& [pass, pass_name] : passes)
+    for (const Network& network : networks())
+      for (const Layer& layer : network.layers)
         benchmark::RegisterBenchmark(
-            fmt::format("convolution, {}, resnet-18 on {}x{}/{}x{} {} -> {}, kernel {}, stride {}",
-                        name, size, size, layer.size, layer.size, layer.in, layer.out, layer.kernel,
+            fmt::format("convolution, {}, {}/{}x{}, {} to {}, kernel {}, stride {}", pass_name,
+                        network.name, layer.size, layer.size, layer.in, layer.out, layer.kernel,
                         layer.stride)
                 .c_str(),
             convolution, layer, pass)
