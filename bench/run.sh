@@ -17,7 +17,7 @@ trap 'rm -f "$fresh"' EXIT
   echo "# Benchmark results"
   echo
   echo "- date: $(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
-  echo "- machine: ${cpu:-unknown CPU}, $(nproc) processors, $(uname -sr)"
+  echo "- machine: ${cpu:-unknown CPU}, $(nproc --all) processors, $(uname -sr)"
   echo "- compiler: $(c++ --version | head -1)"
   echo "- threads: ${OMP_NUM_THREADS:-$(nproc)}, load when started: $(cut -d' ' -f1-3 /proc/loadavg)"
   echo "- command: \`${OMP_NUM_THREADS:+OMP_NUM_THREADS=$OMP_NUM_THREADS }bench/run.sh\`"
