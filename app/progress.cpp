@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace polder::app {
@@ -35,8 +36,10 @@ void TrainProgress::stepped(const StepRecord& record) {
   last_shown_ = Clock::now();
   if (!live) return screen_.print(status(record));
   const double share = static_cast<double>(record.step) / static_cast<double>(total_steps_);
-  screen_.draw(
-      {fmt::format("{} {:>3.0f} %  {}", screen_.bar(share, 24), 100.0 * share, status(record))});
+  const std::string text = fmt::format(" {:>3.0f} %  {}", 100.0 * share, status(record));
+  const std::size_t used = columns_of(text) + 2, width = screen_.width();
+  const std::size_t room = width > used ? width - used : 0;
+  screen_.draw({screen_.bar(share, std::clamp<std::size_t>(room, 6, 30)) + text});
 }
 
 std::string TrainProgress::status(const StepRecord& record) const {
@@ -69,10 +72,11 @@ void TrainProgress::evaluated(const EvaluationRecord& record) {
 }
 
 void TrainProgress::measured(const ReceiptRecord& record) {
-  std::string line = fmt::format("receipt  dJ/drho at radius {:.4g}: central difference {:.4g}",
-                                 record.radius, record.central_difference);
-  for (std::size_t i = 0; i < kSlopeNames.size(); ++i)
-    line += fmt::format(", {} {:.4g}", kSlopeNames[i], record.slopes[i]);
+  constexpr std::string_view kShort[] = {"exact", "difference", "secant", "squared"};
+  std::string line =
+      fmt::format("{} dJ/drho {:<9.3g}", screen_.bold("receipt"), record.central_difference);
+  for (std::size_t i = 0; i < record.slopes.size(); ++i)
+    line += fmt::format("  {} {:.3g}", screen_.dim(kShort[i]), record.slopes[i]);
   screen_.print(line);
 }
 

@@ -153,10 +153,11 @@ std::string receipts_figure(const History& history) {
                     .y_label = "relative error of the hypergradient",
                     .logarithmic = true,
                     .series = shown(std::move(series))};
-  return figure("Receipts", to_svg(chart),
-                "How far each way to the slope of the upper objective is from its central "
-                "difference, which asks no derivative of anyone. Dashed: how far that difference "
-                "itself may be off.");
+  return figure(
+      "Receipts", to_svg(chart),
+      "How far each way to the slope of the upper objective is from its central "
+      "difference, which asks no derivative of anyone. Dashed: how far that difference "
+      "itself may be off, as it is in float32 and across the kinks of ReLU and max pooling.");
 }
 
 std::string receipts_summary(const History& history) {
@@ -165,7 +166,7 @@ std::string receipts_summary(const History& history) {
   for (std::size_t way = 0; way < kSlopeNames.size(); ++way)
     ways.rows.push_back(
         {spaced(kSlopeNames[way]),
-         fmt::format("{:.2g} %", 100.0 * median(relative_errors(history, way))),
+         fmt::format("{:.3g} %", 100.0 * median(relative_errors(history, way))),
          fmt::format("{} of {}", same_signs(history, way), history.receipts.size())});
   return figure("How right they are", table(ways),
                 "Over all receipts of the run. The sign decides whether the radius grows or "
