@@ -49,6 +49,7 @@ TEST(AppendFile, CutsWhatTheCheckpointDoesNotKnow) {
   }
   {
     AppendFile file(folder / "lines", 4);
+    EXPECT_EQ(read_file(folder / "lines"), "one\n");
     file.append("three");
   }
   EXPECT_EQ(read_file(folder / "lines"), "one\nthree\n");

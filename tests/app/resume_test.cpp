@@ -123,7 +123,10 @@ TEST(Resume, AStoppedComparisonMakesOnlyTheMissingRuns) {
   EXPECT_TRUE(stopped.exit_status == 130 || stopped.exit_status == 0) << stopped.error;
   const Outcome outcome = run_program(comparison_in("parts"), folder.path());
   ASSERT_EQ(outcome.exit_status, 0) << outcome.error;
+  EXPECT_EQ(outcome.output.find("6 of 6 runs to make"), std::string::npos) << outcome.output;
   EXPECT_EQ(read_file(first), made);  // its time too: it was not made again
+  const Outcome nothing_left = run_program(comparison_in("parts"), folder.path());
+  EXPECT_NE(nothing_left.output.find("0 of 6 runs to make"), std::string::npos);
   const std::vector<fs::path> names = runs_of(folder / "whole");
   EXPECT_EQ(names.size(), 6U);
   EXPECT_EQ(runs_of(folder / "parts").size(), 6U);
