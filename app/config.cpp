@@ -15,127 +15,121 @@ namespace {
 
 constexpr double kMost = 9e15;  // whole numbers up to here are exact in a double
 
-std::vector<Field> make_fields() {
-  constexpr FieldRange kCount{0, kMost}, kPositive{1, kMost}, kFraction{0, 1, true};
-  constexpr FieldRange kReal{0, 1e30};
+constexpr FieldRange kCount{0, kMost}, kPositive{1, kMost}, kFraction{0, 1, true}, kReal{0, 1e30};
+
+Field row(std::string_view name, FieldTarget target, std::string_view help, FieldRange range = {}) {
+  return {.name = name, .group = "", .target = target, .help = help, .range = range};
+}
+
+Field choice(std::string_view name, FieldTarget target, std::string_view help,
+             std::vector<std::string_view> choices) {
+  Field field = row(name, target, help);
+  field.choices = std::move(choices);
+  return field;
+}
+
+/// A continued run may change it.
+Field changeable(Field field) {
+  field.free_on_resume = true;
+  return field;
+}
+
+std::vector<Field> data_fields() {
   return {
-      {"data",
-       "data",
-       &Config::data,
-       "data set",
-       {},
-       {"fashion_mnist", "cifar10", "cifar100", "spirals"}},
-      {"data_dir",
-       "data",
-       &Config::data_dir,
-       "folder of its files; empty: where the system has them",
-       {},
-       {},
-       true},
-      {"train_size", "data", &Config::train_size, "training samples, stratified; 0: all", kCount},
-      {"test_size", "data", &Config::test_size, "test samples, stratified; 0: all", kCount},
-      {"validation", "data", &Config::validation, "held-out share of the training samples",
-       kFraction},
-      {"label_noise", "data", &Config::label_noise, "share of training labels made wrong", {0, 1}},
-      {"label_noise_kind",
-       "data",
-       &Config::label_noise_kind,
-       "which wrong label",
-       {},
-       {"symmetric", "asymmetric"}},
-      {"augment",
-       "data",
-       &Config::augment,
-       "what happens to training images",
-       {},
-       {"none", "flip", "crop_flip", "crop_flip_cutout"}},
-
-      {"model", "model", &Config::model, "architecture"},
-      {"label_smoothing", "model", &Config::label_smoothing, "mass moved off the label", kFraction},
-
-      {"rule", "rule", &Config::rule,
-       "which gradient the optimizer sees, as in sam or sam:rho=0.1"},
-
-      {"optimizer",
-       "optimizer",
-       &Config::optimizer,
-       "base optimizer",
-       {},
-       {"sgd", "adam", "adamw"}},
-      {"lr", "optimizer", &Config::lr, "learning rate", kReal},
-      {"momentum", "optimizer", &Config::momentum, "of sgd", kFraction},
-      {"nesterov", "optimizer", &Config::nesterov, "look ahead along the momentum (sgd)"},
-      {"beta1", "optimizer", &Config::beta1, "decay of the first moment (adam, adamw)", kFraction},
-      {"beta2", "optimizer", &Config::beta2, "decay of the second moment (adam, adamw)", kFraction},
-      {"weight_decay", "optimizer", &Config::weight_decay, "pull towards zero", kReal},
-      {"clip", "optimizer", &Config::clip, "largest gradient norm; 0: none", kReal},
-      {"schedule",
-       "optimizer",
-       &Config::schedule,
-       "of the learning rate",
-       {},
-       {"constant", "step", "cosine", "linear"}},
-      {"warmup", "optimizer", &Config::warmup, "steps of linear warm-up", kCount},
-
-      {"epochs",
-       "length",
-       &Config::epochs,
-       "passes over the training samples",
-       kPositive,
-       {},
-       true},
-      {"steps", "length", &Config::steps, "training steps; 0: as epochs says", kCount, {}, true},
-      {"batch", "length", &Config::batch, "samples a step", kPositive},
-      {"micro_batch", "length", &Config::micro_batch, "samples a pass; 0: the whole batch", kCount},
-
-      {"seed", "run", &Config::seed, "of every random number", kCount},
-      {"threads", "run", &Config::threads, "processor threads; 0: all", {0, 4096}, {}, true},
-      {"device", "run", &Config::device, "where to compute: cpu, cuda:0, ...", {}, {}, true},
-      {"out",
-       "run",
-       &Config::out,
-       "run folder; empty: runs/ and a name made of the choices",
-       {},
-       {},
-       true},
-      {"eval_every", "run", &Config::eval_every, "steps between evaluations; 0: an epoch", kCount},
-      {"checkpoint_every",
-       "run",
-       &Config::checkpoint_every,
-       "steps between checkpoints; 0: an epoch",
-       kCount,
-       {},
-       true},
-      {"receipts_every", "run", &Config::receipts_every,
-       "steps between hypergradient receipts (lets); 0: none", kCount},
-      {"record_every", "run", &Config::record_every, "steps between lines in metrics.jsonl",
-       kPositive},
-
-      {"rules",
-       "comparison",
-       &Config::rules,
-       "the rules, the first is the yardstick",
-       {},
-       {},
-       true,
-       true},
-      {"seeds",
-       "comparison",
-       &Config::seeds,
-       "runs of each rule, seeds counted up from --seed",
-       {1, 1000},
-       {},
-       true,
-       true},
-      {"jobs",
-       "comparison",
-       &Config::jobs,
-       "runs at a time, one thread each; 0: as many as cores",
-       {0, 4096},
-       {},
-       true,
-       true},
+      choice("data", &Config::data, "data set",
+             {"fashion_mnist", "cifar10", "cifar100", "spirals"}),
+      changeable(row("data_dir", &Config::data_dir,
+                     "folder of its files; empty: where the system has them")),
+      row("train_size", &Config::train_size, "training samples, stratified; 0: all", kCount),
+      row("test_size", &Config::test_size, "test samples, stratified; 0: all", kCount),
+      row("validation", &Config::validation, "held-out share of the training samples", kFraction),
+      row("label_noise", &Config::label_noise, "share of training labels made wrong", {0, 1}),
+      choice("label_noise_kind", &Config::label_noise_kind, "which wrong label",
+             {"symmetric", "asymmetric"}),
+      choice("augment", &Config::augment, "what happens to training images",
+             {"none", "flip", "crop_flip", "crop_flip_cutout"}),
   };
+}
+
+std::vector<Field> model_fields() {
+  return {
+      row("model", &Config::model, "architecture"),
+      row("label_smoothing", &Config::label_smoothing, "mass moved off the label", kFraction),
+  };
+}
+
+std::vector<Field> rule_fields() {
+  return {
+      row("rule", &Config::rule, "which gradient the optimizer sees, as in sam or sam:rho=0.1")};
+}
+
+std::vector<Field> optimizer_fields() {
+  return {
+      choice("optimizer", &Config::optimizer, "base optimizer", {"sgd", "adam", "adamw"}),
+      row("lr", &Config::lr, "learning rate", kReal),
+      row("momentum", &Config::momentum, "of sgd", kFraction),
+      row("nesterov", &Config::nesterov, "look ahead along the momentum (sgd)"),
+      row("beta1", &Config::beta1, "decay of the first moment (adam, adamw)", kFraction),
+      row("beta2", &Config::beta2, "decay of the second moment (adam, adamw)", kFraction),
+      row("weight_decay", &Config::weight_decay, "pull towards zero", kReal),
+      row("clip", &Config::clip, "largest gradient norm; 0: none", kReal),
+      choice("schedule", &Config::schedule, "of the learning rate",
+             {"constant", "step", "cosine", "linear"}),
+      row("warmup", &Config::warmup, "steps of linear warm-up", kCount),
+  };
+}
+
+std::vector<Field> length_fields() {
+  return {
+      changeable(row("epochs", &Config::epochs, "passes over the training samples", kPositive)),
+      changeable(row("steps", &Config::steps, "training steps; 0: as epochs says", kCount)),
+      row("batch", &Config::batch, "samples a step", kPositive),
+      row("micro_batch", &Config::micro_batch, "samples a pass; 0: the whole batch", kCount),
+  };
+}
+
+std::vector<Field> run_fields() {
+  return {
+      row("seed", &Config::seed, "of every random number", kCount),
+      changeable(row("threads", &Config::threads, "processor threads; 0: all", {0, 4096})),
+      changeable(row("device", &Config::device, "where to compute: cpu, cuda:0, ...")),
+      changeable(
+          row("out", &Config::out, "run folder; empty: runs/ and a name made of the choices")),
+      row("eval_every", &Config::eval_every, "steps between evaluations; 0: an epoch", kCount),
+      changeable(row("checkpoint_every", &Config::checkpoint_every,
+                     "steps between checkpoints; 0: an epoch", kCount)),
+      row("receipts_every", &Config::receipts_every,
+          "steps between receipts of the hypergradient; 0: none", kCount),
+      row("record_every", &Config::record_every, "steps between lines in metrics.jsonl", kPositive),
+  };
+}
+
+std::vector<Field> comparison_fields() {
+  std::vector<Field> all = {
+      row("rules", &Config::rules, "the rules, the first is the yardstick"),
+      row("seeds", &Config::seeds, "runs of each rule, seeds counted up from --seed", {1, 1000}),
+      row("jobs", &Config::jobs, "runs at a time; 0: as many as cores, one thread each", {0, 4096}),
+  };
+  for (Field& field : all) field.comparison = field.free_on_resume = true;
+  return all;
+}
+
+std::vector<Field> make_fields() {
+  std::vector<Field> all;
+  const auto add = [&](std::string_view group, std::vector<Field> group_fields) {
+    for (Field& field : group_fields) {
+      field.group = group;
+      all.push_back(std::move(field));
+    }
+  };
+  add("data", data_fields());
+  add("model", model_fields());
+  add("rule", rule_fields());
+  add("optimizer", optimizer_fields());
+  add("length", length_fields());
+  add("run", run_fields());
+  add("comparison", comparison_fields());
+  return all;
 }
 
 std::string wanted_numbers(const FieldRange& range) {

@@ -82,8 +82,8 @@ struct Field {
   std::string_view group;  // heading in the help and in config.toml
   FieldTarget target;
   std::string_view help;
-  FieldRange range = {};
-  std::vector<std::string_view> choices = {};
+  FieldRange range{};
+  std::vector<std::string_view> choices{};
   bool free_on_resume = false;  // length, place and machine: a continued run may change them
   bool comparison = false;      // read by `polder compare` alone
 };

@@ -48,7 +48,10 @@ void require_usable_folder(const Config& config, bool resume) {
 
 RunFolder::RunFolder(const Config& config, bool resume) : path_(config.out), lock_(made(path_)) {
   require_usable_folder(config, resume);
-  write_file_atomically(this->config(), to_toml(config, false));
+  const std::string text = to_toml(config, false);
+  // A result belongs to the configuration beside it, also when this process is killed just now.
+  if (fs::exists(this->config()) && read_file(this->config()) != text) fs::remove(result());
+  write_file_atomically(this->config(), text);
 }
 
 fs::path RunFolder::checkpoint(std::int64_t step) const {

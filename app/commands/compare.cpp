@@ -74,6 +74,8 @@ class JobQueue {
     }
   }
   std::size_t failures() const { return failures_; }
+  /// What went wrong first.
+  const std::string& problem() const { return problem_; }
 
  private:
   void start_jobs() {
@@ -94,7 +96,7 @@ class JobQueue {
     if (stopping_ && !job.succeeded() && job.problem().empty()) return;
     progress_.ended(job);
     if (job.succeeded()) return;
-    ++failures_;
+    if (failures_++ == 0) problem_ = job.problem();
     // What fails before its first step (missing data, a wrong setting) fails for every run.
     if (job.status().step == 0) stop();
   }
@@ -109,8 +111,16 @@ class JobQueue {
   CompareProgress& progress_;
   std::vector<std::unique_ptr<Job>> jobs_;
   std::size_t failures_ = 0;
+  std::string problem_;
   bool stopping_ = false;
 };
+
+/// Nothing came of it: the folder is free for another try.
+[[noreturn]] void give_up(const Config& config, const std::string& problem) {
+  const fs::path folder = config.out;
+  if (!fs::exists(folder / "runs")) fs::remove(folder / "config.toml");
+  fail("{}", problem);
+}
 
 void write_results(Screen& screen, const Config& config, const std::vector<PlannedRun>& runs) {
   const std::vector<RuleOutcome> outcomes = outcomes_of(runs);
@@ -140,12 +150,15 @@ int compare(const Invocation& invocation) {
   CompareProgress progress(screen, runs.size(), runs.size() - waiting.size());
   JobQueue queue(std::move(waiting), static_cast<std::size_t>(config.jobs), progress);
   queue.work();
+  const bool none_finished = std::none_of(runs.begin(), runs.end(), is_finished);
+  if (none_finished && queue.failures() > 0) give_up(config, queue.problem());
   write_results(screen, config, runs);
   if (interrupted()) {
     screen.print(fmt::format("stopped; go on with: polder compare --resume {}", config.out));
     return kInterrupted;
   }
-  require(queue.failures() == 0, "compare: {} of {} runs failed", queue.failures(), runs.size());
+  require(queue.failures() == 0, "compare: {} of {} runs failed, the first because {}",
+          queue.failures(), runs.size(), queue.problem());
   return kGood;
 }
 

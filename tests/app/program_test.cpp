@@ -148,6 +148,36 @@ TEST(Program, AComparisonLeavesTableResultsAndReport) {
   EXPECT_TRUE(fs::exists(folder / "table/runs/sam-rho=0.1-seed2/result.json"));
 }
 
+TEST(Program, AComparisonThatCannotStartIsOneSentence) {
+  const TemporaryFolder folder;
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{"--data", "cifar10", "--data-dir", "nowhere"},
+        std::vector<std::string>{"--data", "spirals", "--model", "mlp", "--batch", "99999"}}) {
+    std::vector<std::string> arguments = {"compare", "--out", "table"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = run_program(arguments, folder.path());
+    EXPECT_EQ(outcome.exit_status, 1);
+    EXPECT_THAT(outcome.error, StartsWith("polder: "));
+    EXPECT_THAT(outcome.error, HasSubstr(more.back()));
+    EXPECT_FALSE(fs::exists(folder / "table/config.toml"));
+  }
+}
+
+TEST(Program, ARunThatFailsDoesNotStopTheOthers) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_program({"compare",      "--data",  "spirals",     "--model",
+                                       "mlp",          "--rules", "none",        "sam:rho=1e30",
+                                       "--seeds",      "1",       "--jobs",      "1",
+                                       "--steps",      "4",       "--batch",     "20",
+                                       "--train-size", "100",     "--test-size", "50",
+                                       "--out",        "table"},
+                                      folder.path());
+  EXPECT_EQ(outcome.exit_status, 1);
+  EXPECT_THAT(outcome.error, HasSubstr("compare: 1 of 2 runs failed, the first because step 1"));
+  EXPECT_TRUE(fs::exists(folder / "table/runs/none-seed1/result.json"));
+  EXPECT_TRUE(fs::exists(folder / "table/report.html"));
+}
+
 TEST(Program, AComparisonRefusesRepeatedAndUnknownRules) {
   const TemporaryFolder folder;
   const Outcome twice = run_program({"compare", "--rules", "sam", "sam"}, folder.path());

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "app/expect_error.h"
+#include "app/full_disk.h"
 #include "app/same_state.h"
 #include "app/temporary_folder.h"
 #include "polder/app/run_folder.h"
@@ -192,6 +193,34 @@ TEST(Run, AnotherModelsCheckpointIsRefused) {
                 ours / "checkpoints/step-99.safetensors");
   EXPECT_THAT(sentence_of([&] { run_to_end(config, true); }),
               HasSubstr("is of another training: found asam with sgd on spirals"));
+}
+
+TEST(Run, AFullDiskLosesNothing) {
+  const TemporaryFolder whole, full;
+  Config config = small_config(whole.path());
+  run_to_end(config);
+  config.out = full.path().string();
+  StopAfter watcher(9);
+  EXPECT_EQ(run_training(config, true, watcher, watcher.asked()), RunOutcome::interrupted);
+  const std::string before = read_file(full / "checkpoints/step-9.safetensors");
+  const auto go_on = [&] { run_to_end(config, true); };
+  EXPECT_THAT(sentence_on_full_disk(before.size() / 2, go_on), HasSubstr("File too large"));
+  EXPECT_THAT(sentence_on_full_disk(fs::file_size(full / "metrics.jsonl") + 50, go_on),
+              HasSubstr("File too large"));
+  EXPECT_EQ(read_file(full / "checkpoints/step-9.safetensors"), before);
+  run_to_end(config, true);
+  expect_same_run(whole.path(), full.path(), 30);
+}
+
+TEST(Run, AResultGoesWithItsConfiguration) {
+  const TemporaryFolder folder;
+  Config config = small_config(folder.path());
+  config.schedule = "constant";
+  run_to_end(config);
+  config.steps = 40;
+  StopAfter watcher(3);
+  EXPECT_EQ(run_training(config, true, watcher, watcher.asked()), RunOutcome::interrupted);
+  EXPECT_FALSE(fs::exists(folder / "result.json"));
 }
 
 TEST(Run, StaleTemporaryFilesGoAway) {
