@@ -72,18 +72,27 @@ void forward(const ConvGeometry& g, const T* x, Factor<T> weights, T* y) {
   });
 }
 
-/// turned[group, tap, o] = w[group, o, tap].
+/// Calls f(i) for i in [0, count), in tasks of about kTaskElements: moving few weights is not worth
+/// waking the threads.
+template <class F>
+void move_weights(std::int64_t count, std::int64_t elements_each, F&& f) {
+  constexpr std::int64_t kTaskElements = 4 * kElementBlock;
+  parallel_blocks(count, ceil_div(kTaskElements, std::max<std::int64_t>(1, elements_each)),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin; i < end; ++i) f(i);
+                  });
+}
+
+/// transposed[group, tap, o] = w[group, o, tap].
 template <class T>
-void transpose_weights(const ConvGeometry& g, const T* w, T* turned) {
-  constexpr std::int64_t kBlock = 32;
-  const std::int64_t out = g.group_out(), taps = g.taps(), blocks = ceil_div(taps, kBlock);
-  parallel_tasks(g.groups * blocks, [&](std::int64_t task) {
-    const std::int64_t group = task / blocks, begin = task % blocks * kBlock;
-    const T* source = w + group * out * taps;
-    T* target = turned + group * out * taps;
+void transpose_weights(const ConvGeometry& g, const T* w, T* transposed) {
+  constexpr std::int64_t kStrip = 32;
+  const std::int64_t out = g.group_out(), taps = g.taps(), strips = ceil_div(taps, kStrip);
+  move_weights(g.groups * strips, kStrip * out, [&](std::int64_t strip) {
+    const std::int64_t first = strip / strips * out * taps, begin = strip % strips * kStrip;
     for (std::int64_t o = 0; o < out; ++o)
-      for (std::int64_t tap = begin; tap < std::min(taps, begin + kBlock); ++tap)
-        target[tap * out + o] = source[o * taps + tap];
+      for (std::int64_t tap = begin; tap < std::min(taps, begin + kStrip); ++tap)
+        transposed[first + tap * out + o] = w[first + o * taps + tap];
   });
 }
 
@@ -174,9 +183,9 @@ template <class T>
 void turn_kernel(const ConvGeometry& g, const T* w, T* turned) {
   const std::int64_t area = g.window.kernel_h * g.window.kernel_w;
   const std::int64_t in = g.group_in(), out = g.group_out();
-  parallel_tasks(g.groups * area, [&](std::int64_t task) {
-    const T* source = w + task / area * out * g.taps() + (area - 1 - task % area) * in;
-    T* target = turned + task * out * in;
+  move_weights(g.groups * area, out * in, [&](std::int64_t i) {
+    const T* source = w + i / area * out * g.taps() + (area - 1 - i % area) * in;
+    T* target = turned + i * out * in;
     for (std::int64_t o = 0; o < out; ++o) std::copy_n(source + o * g.taps(), in, target + o * in);
   });
 }
