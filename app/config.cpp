@@ -54,6 +54,8 @@ std::vector<Field> data_fields() {
 std::vector<Field> model_fields() {
   return {
       row("model", &Config::model, "architecture"),
+      row("activation", &Config::activation,
+          "relu, gelu, tanh, sigmoid (mlp, lenet, resnet*); empty: as published"),
       row("label_smoothing", &Config::label_smoothing, "mass moved off the label", kFraction),
   };
 }

@@ -23,6 +23,7 @@ struct Config {
 
   // model
   std::string model = "lenet";
+  std::string activation;
   double label_smoothing = 0.0;
 
   // rule

@@ -32,7 +32,8 @@ void set_threads(std::int64_t wanted) {
 nn::ModulePtr build_model(const Config& config, const data::Dataset& dataset) {
   const nn::Build build{.seed = static_cast<std::uint64_t>(config.seed),
                         .device = parse_device(config.device)};
-  return nn::make_model(config.model, dataset.sample_shape(), dataset.classes(), build);
+  return nn::make_model(config.model, dataset.sample_shape(), dataset.classes(), build,
+                        {.activation = config.activation});
 }
 
 std::unique_ptr<optim::BaseOptimizer> build_optimizer(const Config& config,
