@@ -41,12 +41,13 @@ PlannedRun plan_run(const Config& comparison, const std::string& rule, std::int6
 /// The rule's name, and of its settings those that tell it from the others of that name.
 std::string short_name(const RuleSpec& spec, const std::vector<RuleSpec>& all) {
   std::string name = spec.name;
-  for (const auto& [key, value] : spec.settings) {
+  for (const auto& setting : spec.settings) {
     const bool shared = std::all_of(all.begin(), all.end(), [&](const RuleSpec& other) {
-      const auto found = other.settings.find(key);
-      return other.name != spec.name || (found != other.settings.end() && found->second == value);
+      const auto found = other.settings.find(setting.first);
+      return other.name != spec.name ||
+             (found != other.settings.end() && found->second == setting.second);
     });
-    if (!shared) name += fmt::format(" {}={}", key, value);
+    if (!shared) name += fmt::format(" {}={}", setting.first, setting.second);
   }
   return name;
 }

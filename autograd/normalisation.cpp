@@ -56,7 +56,8 @@ using FusedBackward = void (kernels::Backend::*)(const Tensor& x, const Tensor& 
 
 /// Records y = normalisation(x [rows, n]) with its fused gradient and its differentiable one.
 Variable normalised(Tensor y, const Variable& x, const Variable& gamma, const Variable& beta,
-                    double epsilon, Moments moments, Broadcast across, FusedBackward backward) {
+                    double epsilon, const Moments& moments, Broadcast across,
+                    FusedBackward backward) {
   const auto gradient = [x, gamma, epsilon, moments, across, backward](
                             const Variable&, const Variable& dy, const Needs& needs) -> Variables {
     if (recording())

@@ -123,7 +123,7 @@ optim::StepReport Hypergradient::watch(RadiusRule& rule, Objective& objective, c
                                        Tensor& g) {
   begin();
   const Watching watching(objective, *this);
-  const optim::StepReport report = rule.gradient(objective, batch, g);
+  optim::StepReport report = rule.gradient(objective, batch, g);
   end(rule);
   return report;
 }

@@ -48,7 +48,7 @@ std::unique_ptr<RadiusRule> make_radius_rule(const RuleEntry& entry, const Setti
   std::unique_ptr<Rule> rule = entry.make(settings, arena);
   auto* with_radius = dynamic_cast<RadiusRule*>(rule.get());
   if (with_radius == nullptr) return nullptr;
-  rule.release();
+  static_cast<void>(rule.release());
   return std::unique_ptr<RadiusRule>(with_radius);
 }
 

@@ -65,8 +65,8 @@ class Module {
   Variable add_parameter(std::string name, SegmentKind kind, Tensor initial);
   Tensor add_buffer(std::string name, Tensor initial);
   template <class M>
-  std::shared_ptr<M> add_module(std::string name, std::shared_ptr<M> module) {
-    add_child(std::move(name), module);
+  std::shared_ptr<M> add_module(const std::string& name, std::shared_ptr<M> module) {
+    add_child(name, module);
     return module;
   }
   /// Makes a nested layer M(build.in(name), args...): what it is called here is what keys its

@@ -54,7 +54,7 @@ std::string shortened(std::string_view name) {
 /// The box that the curves live in.
 struct Plot {
   const Chart& chart;
-  double left, right;
+  double left = 0.0, right = 0.0;
   Scale x, y;
 };
 

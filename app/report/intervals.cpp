@@ -10,7 +10,7 @@ namespace {
 constexpr double kWidth = 440, kRow = 34, kTop = 12, kBottom = 42, kLetter = 6.7, kBoldLetter = 7.8;
 
 struct Layout {
-  double left, right, bottom;
+  double left = 0.0, right = 0.0, bottom = 0.0;
   Scale x;
 };
 

@@ -1,11 +1,12 @@
 #include "polder/app/report/page_style.h"
 
 namespace polder::app {
+namespace {
 
 // The palette keeps a contrast of at least 4.5 to 1 with its background, and neighbours differ in
 // lightness too, so that it works without colour vision; every curve also has its name beside it.
-std::string_view page_style() {
-  return R"(:root {
+constexpr std::string_view kStyle =
+    R"(:root {
   --paper: #ffffff; --ink: #1b1f24; --soft: #59636e; --rule: #e3e7eb; --axis: #9aa4ae;
   --k0: #0b62a8; --k1: #c2410c; --k2: #0a7a55; --k3: #9a2f86;
   --k4: #7a5a00; --k5: #4b46c8; --k6: #b3123a; --k7: #36656f;
@@ -52,7 +53,7 @@ svg .value { font-size: 12px; }
 .band { stroke: none; opacity: .16; }
 .seed { stroke: none; opacity: .45; }
 )"
-         R"(.curve.c0, .interval.c0 { stroke: var(--k0); } .curve.c1, .interval.c1 { stroke: var(--k1); }
+    R"(.curve.c0, .interval.c0 { stroke: var(--k0); } .curve.c1, .interval.c1 { stroke: var(--k1); }
 .curve.c2, .interval.c2 { stroke: var(--k2); } .curve.c3, .interval.c3 { stroke: var(--k3); }
 .curve.c4, .interval.c4 { stroke: var(--k4); } .curve.c5, .interval.c5 { stroke: var(--k5); }
 .curve.c6, .interval.c6 { stroke: var(--k6); } .curve.c7, .interval.c7 { stroke: var(--k7); }
@@ -95,6 +96,9 @@ pre { overflow-x: auto; color: var(--soft); font-size: .85rem; line-height: 1.45
   details { display: none; }
 }
 )";
-}
+
+}  // namespace
+
+std::string_view page_style() { return kStyle; }
 
 }  // namespace polder::app

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 namespace polder::kernels::cpu {
@@ -30,7 +31,7 @@ double lane_sum(std::int64_t begin, std::int64_t end, F&& term) {
 /// The larger number; NaN when either is.
 template <class T>
 T larger(T a, T b) {
-  return a >= b || a != a ? a : b;
+  return a >= b || std::isnan(a) ? a : b;
 }
 
 /// The largest of n > 0 elements; NaN when there is one.

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <type_traits>
 
 #include "polder/kernels/cpu/cpu_backend.h"
@@ -58,7 +59,7 @@ void maxima_of_window(const T* x, std::int64_t first, const Shape& shape, Span h
       const T* value = x + pixel * channels;
       if (lanes != width) value = std::copy(value, value + width, padded) - width;
       for (std::int64_t c = 0; c < lanes; ++c) {
-        const bool stays = best[c] >= value[c] || best[c] != best[c];
+        const bool stays = best[c] >= value[c] || std::isnan(best[c]);
         best[c] = stays ? best[c] : value[c];
         winner[c] = stays ? winner[c] : pixel;
       }

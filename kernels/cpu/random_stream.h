@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "polder/core/random.h"
@@ -33,10 +34,11 @@ inline void stream_words(RandomKey key, std::uint64_t group, std::uint32_t* word
       d[lane] = static_cast<std::uint32_t>(product0);
     }
   for (int lane = 0; lane < kStreamLanes; ++lane) {
-    words[4 * lane] = a[lane];
-    words[4 * lane + 1] = b[lane];
-    words[4 * lane + 2] = c[lane];
-    words[4 * lane + 3] = d[lane];
+    std::uint32_t* block = words + std::ptrdiff_t{4} * lane;
+    block[0] = a[lane];
+    block[1] = b[lane];
+    block[2] = c[lane];
+    block[3] = d[lane];
   }
 }
 

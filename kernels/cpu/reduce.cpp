@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 
 #include "polder/kernels/cpu/cpu_backend.h"
@@ -125,7 +126,7 @@ void CpuBackend::arg_max(const Tensor& x, Tensor& index) {
         const T* row = in + r * n;
         std::int64_t best = 0;
         for (std::int64_t i = 1; i < n; ++i)
-          if (row[i] > row[best] || (row[i] != row[i] && row[best] == row[best])) best = i;
+          if (row[i] > row[best] || (std::isnan(row[i]) && !std::isnan(row[best]))) best = i;
         out[r] = best;
       }
     });
