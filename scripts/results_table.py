@@ -18,6 +18,7 @@ def row(rule: dict) -> str:
     accuracy, cost = rule["test_accuracy"], rule["gradient_evaluations"]
     radii = [run["radius"] for run in rule["runs"] if run.get("radius") is not None]
     ends = f"{min(radii):.3g} – {max(radii):.3g}" if radii else "–"
+    products = sum(run["hessian_products"] for run in rule["runs"]) / len(rule["runs"])
     difference = rule.get("difference")
     paired = "–"
     if difference:
@@ -25,7 +26,7 @@ def row(rule: dict) -> str:
             *(100 * difference[key] for key in ("mean", "low", "high")))
     return (f"| {name_of(rule['rule'])} | {accuracy['count']} | {100 * accuracy['mean']:.2f} ± "
             f"{100 * accuracy['deviation']:.2f} | {paired} | {ends} | {cost['mean']:.0f} | "
-            f"{rule['train_seconds']['mean']:.0f} |")
+            f"{products:.0f} | {rule['train_seconds']['mean']:.0f} |")
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def main() -> int:
         noise = 100 * float(file.parent.name.removeprefix("noise-"))
         print(f"\n### {noise:.0f} % label noise\n")
         print("| rule | seeds | test accuracy % | difference to SGD, 95 % interval | final radius "
-              "| gradients | seconds |\n| --- | --- | --- | --- | --- | --- | --- |")
+              "| gradients | Hessian products | seconds |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
         for rule in json.loads(file.read_text())["rules"]:
             if rule["test_accuracy"]["count"] > 0:
                 print(row(rule))

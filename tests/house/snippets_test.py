@@ -59,7 +59,7 @@ def check_page(page: pathlib.Path, build: pathlib.Path, compiler: str):
             yield name, excerpt_problem(text, ROOT / kind.removeprefix("from "))
             continue
         if "int main" in text:
-            includes = "\n".join(re.findall(r"^#include.*$", text, re.MULTILINE))
+            includes = "\n".join(re.findall(r"^(?:#include|using namespace).*$", text, re.MULTILINE))
         yield name, compile_and_run(program(text, includes), build, compiler)
 
 
