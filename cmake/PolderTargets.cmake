@@ -56,3 +56,11 @@ function(polder_room name)
   polder_library(${name} ${ARGN})
   set_property(GLOBAL APPEND PROPERTY POLDER_ROOMS ${name})
 endfunction()
+
+# polder_eigen_sources(FILES ...): sources that instantiate Eigen's products. g++ 12 sees
+# uninitialised registers in its own AVX-512 header there, under which warning depends on the
+# optimisation level.
+function(polder_eigen_sources)
+  set_source_files_properties(${ARGN} PROPERTIES
+    COMPILE_OPTIONS "-Wno-maybe-uninitialized;-Wno-uninitialized")
+endfunction()
