@@ -14,7 +14,8 @@ install(TARGETS ${targets} polder_polder EXPORT polder-targets
 install(EXPORT polder-targets NAMESPACE polder:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/polder)
 foreach(room core kernels autograd nn optim lets data)
   install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/polder
-          FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE
+          PATTERN "emulated" EXCLUDE)
 endforeach()
 install(FILES polder.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/polder)
 configure_package_config_file(cmake/polder-config.cmake.in ${PROJECT_BINARY_DIR}/polder-config.cmake

@@ -9,6 +9,10 @@
 
 #include "polder/core/error.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace polder {
 namespace {
 
@@ -21,93 +25,146 @@ std::size_t rounded(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-class CpuAllocator final : public Allocator {
- public:
-  void* allocate(std::size_t bytes) override {
-    const std::size_t size = rounded(bytes);
-    const std::lock_guard lock(mutex_);
-    void* block = take_free(size);
-    if (block == nullptr) block = from_system(size);
-    stats_.bytes_in_use += size;
-    if (stats_.bytes_in_use > stats_.peak_bytes) stats_.peak_bytes = stats_.bytes_in_use;
-    return block;
-  }
-
-  void release(void* block, std::size_t bytes) noexcept override {
-    const std::size_t size = rounded(bytes);
-    const std::lock_guard lock(mutex_);
-    stats_.bytes_in_use -= size;
-    free_[size].push_back(block);
-  }
-
-  AllocatorStats stats() const override {
-    const std::lock_guard lock(mutex_);
-    return stats_;
-  }
-
-  void reset_peak() override {
-    const std::lock_guard lock(mutex_);
-    stats_.peak_bytes = stats_.bytes_in_use;
-  }
-
-  void copy_to_host(void* host, const void* device, std::size_t bytes) override {
-    if (bytes > 0) std::memcpy(host, device, bytes);
-  }
-  void copy_from_host(void* device, const void* host, std::size_t bytes) override {
-    if (bytes > 0) std::memcpy(device, host, bytes);
-  }
-  void copy_within(void* destination, const void* source, std::size_t bytes) override {
-    if (bytes > 0) std::memmove(destination, source, bytes);
-  }
-
- private:
-  void* take_free(std::size_t size) {
-    const auto found = free_.find(size);
-    if (found == free_.end() || found->second.empty()) return nullptr;
-    void* block = found->second.back();
-    found->second.pop_back();
-    return block;
-  }
-
-  void* from_system(std::size_t size) {
-    ++stats_.system_calls;
-    void* block = std::aligned_alloc(64, size);
-    if (block == nullptr) {
-      give_back_free_blocks();
-      block = std::aligned_alloc(64, size);
-    }
-    require(block != nullptr, "cpu memory: {} bytes asked for, {} in use, none left", size,
-            stats_.bytes_in_use);
-    return block;
-  }
-
-  void give_back_free_blocks() {
-    for (auto& [size, blocks] : free_)
-      for (void* block : blocks) std::free(block);
-    free_.clear();
-  }
-
-  mutable std::mutex mutex_;
-  std::unordered_map<std::size_t, std::vector<void*>> free_;
-  AllocatorStats stats_;
-};
+#ifdef __SANITIZE_ADDRESS__
+void open_memory(const void* begin, std::size_t bytes) {
+  ASAN_UNPOISON_MEMORY_REGION(begin, bytes);
+}
+void close_memory(const void* begin, std::size_t bytes) { ASAN_POISON_MEMORY_REGION(begin, bytes); }
+#else
+void open_memory(const void*, std::size_t) {}
+void close_memory(const void*, std::size_t) {}
+#endif
 
 using DeviceKey = std::pair<DeviceType, int>;
 
+void (*open_device)(Device device) = nullptr;
+
 std::map<DeviceKey, Allocator*>& installed() {
   // Never destroyed: tensors in static storage may outlive every other static object.
-  static auto* cpu = new CpuAllocator;
+  static auto* memory = new HostMemory("cpu memory");
+  static auto* cpu = new CachingAllocator(*memory);
   static auto* table = new std::map<DeviceKey, Allocator*>{{{DeviceType::cpu, 0}, cpu}};
   return *table;
 }
 
 }  // namespace
 
+void* HostMemory::take(std::size_t bytes) { return std::aligned_alloc(64, bytes); }
+
+void HostMemory::give_back(void* block) noexcept { std::free(block); }
+
+void HostMemory::copy_to_host(void* host, const void* device, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(host, device, bytes);
+}
+
+void HostMemory::copy_from_host(void* device, const void* host, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(device, host, bytes);
+}
+
+void HostMemory::copy_within(void* destination, const void* source, std::size_t bytes) {
+  if (bytes > 0) std::memmove(destination, source, bytes);
+}
+
+void HostMemory::zero(void* device, std::size_t bytes) {
+  if (bytes > 0) std::memset(device, 0, bytes);
+}
+
+struct CachingAllocator::Blocks {
+  mutable std::mutex mutex;
+  std::unordered_map<std::size_t, std::vector<void*>> free;
+  AllocatorStats stats;
+
+  void* take_free(std::size_t size) {
+    const auto found = free.find(size);
+    if (found == free.end() || found->second.empty()) return nullptr;
+    void* block = found->second.back();
+    found->second.pop_back();
+    return block;
+  }
+
+  void give_back(MemorySource& source) {
+    for (auto& [size, blocks] : free)
+      for (void* block : blocks) {
+        open_memory(block, size);
+        source.give_back(block);
+      }
+    free.clear();
+  }
+};
+
+CachingAllocator::CachingAllocator(MemorySource& source)
+    : source_(source), blocks_(std::make_unique<Blocks>()) {}
+
+CachingAllocator::~CachingAllocator() { blocks_->give_back(source_); }
+
+void* CachingAllocator::allocate(std::size_t bytes) {
+  const std::size_t size = rounded(bytes);
+  const std::lock_guard lock(blocks_->mutex);
+  void* block = blocks_->take_free(size);
+  if (block == nullptr) block = from_source(bytes, size);
+  AllocatorStats& stats = blocks_->stats;
+  stats.bytes_in_use += size;
+  if (stats.bytes_in_use > stats.peak_bytes) stats.peak_bytes = stats.bytes_in_use;
+  open_memory(block, bytes);
+  close_memory(static_cast<std::byte*>(block) + bytes, size - bytes);
+  return block;
+}
+
+void CachingAllocator::release(void* block, std::size_t bytes) noexcept {
+  const std::size_t size = rounded(bytes);
+  const std::lock_guard lock(blocks_->mutex);
+  blocks_->stats.bytes_in_use -= size;
+  close_memory(block, size);
+  blocks_->free[size].push_back(block);
+}
+
+void* CachingAllocator::from_source(std::size_t asked, std::size_t size) {
+  ++blocks_->stats.system_calls;
+  void* block = source_.take(size);
+  if (block == nullptr) {
+    blocks_->give_back(source_);
+    block = source_.take(size);
+  }
+  require(block != nullptr, "{}: {} bytes asked for, {} in use, none left", source_.describe(),
+          asked, blocks_->stats.bytes_in_use);
+  return block;
+}
+
+AllocatorStats CachingAllocator::stats() const {
+  const std::lock_guard lock(blocks_->mutex);
+  return blocks_->stats;
+}
+
+void CachingAllocator::reset_peak() {
+  const std::lock_guard lock(blocks_->mutex);
+  blocks_->stats.peak_bytes = blocks_->stats.bytes_in_use;
+}
+
+void CachingAllocator::copy_to_host(void* host, const void* device, std::size_t bytes) {
+  source_.copy_to_host(host, device, bytes);
+}
+
+void CachingAllocator::copy_from_host(void* device, const void* host, std::size_t bytes) {
+  source_.copy_from_host(device, host, bytes);
+}
+
+void CachingAllocator::copy_within(void* destination, const void* source, std::size_t bytes) {
+  source_.copy_within(destination, source, bytes);
+}
+
+void CachingAllocator::zero(void* device, std::size_t bytes) { source_.zero(device, bytes); }
+
 Allocator& allocator_of(Device device) {
-  const auto found = installed().find({device.type, device.index});
+  auto found = installed().find({device.type, device.index});
+  if (found == installed().end() && open_device != nullptr) {
+    open_device(device);
+    found = installed().find({device.type, device.index});
+  }
   require(found != installed().end(), "device {}: not present in this program", device);
   return *found->second;
 }
+
+void set_device_opener(void (*open)(Device device)) { open_device = open; }
 
 void install_allocator(Device device, Allocator& allocator) {
   installed()[{device.type, device.index}] = &allocator;

@@ -2,6 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
 
 #include "polder/core/device.h"
 
@@ -30,10 +33,70 @@ class Allocator {
   virtual void copy_to_host(void* host, const void* device, std::size_t bytes) = 0;
   virtual void copy_from_host(void* device, const void* host, std::size_t bytes) = 0;
   virtual void copy_within(void* destination, const void* source, std::size_t bytes) = 0;
+  virtual void zero(void* device, std::size_t bytes) = 0;
+};
+
+/// Where a caching allocator gets its memory from, and how that memory is copied.
+class MemorySource {
+ public:
+  virtual ~MemorySource() = default;
+  /// `bytes` bytes, aligned to 64, or null when there are none left.
+  virtual void* take(std::size_t bytes) = 0;
+  virtual void give_back(void* block) noexcept = 0;
+  /// For the message when memory runs out: "cuda:0 memory: 12 MB free of 80 GB".
+  virtual std::string describe() const = 0;
+
+  virtual void copy_to_host(void* host, const void* device, std::size_t bytes) = 0;
+  virtual void copy_from_host(void* device, const void* host, std::size_t bytes) = 0;
+  virtual void copy_within(void* destination, const void* source, std::size_t bytes) = 0;
+  virtual void zero(void* device, std::size_t bytes) = 0;
+};
+
+/// Memory of the host: the source of the devices that compute there.
+class HostMemory final : public MemorySource {
+ public:
+  explicit HostMemory(std::string name) : name_(std::move(name)) {}
+  void* take(std::size_t bytes) override;
+  void give_back(void* block) noexcept override;
+  std::string describe() const override { return name_; }
+  void copy_to_host(void* host, const void* device, std::size_t bytes) override;
+  void copy_from_host(void* device, const void* host, std::size_t bytes) override;
+  void copy_within(void* destination, const void* source, std::size_t bytes) override;
+  void zero(void* device, std::size_t bytes) override;
+
+ private:
+  std::string name_;
+};
+
+/// Keeps released blocks and hands them out again: a training step in steady state makes no system
+/// call. Built with the address sanitizer it closes the memory past the bytes asked for, and
+/// released blocks, so that touching either is reported.
+class CachingAllocator final : public Allocator {
+ public:
+  /// The source must outlive the allocator.
+  explicit CachingAllocator(MemorySource& source);
+  ~CachingAllocator() override;
+  void* allocate(std::size_t bytes) override;
+  void release(void* block, std::size_t bytes) noexcept override;
+  AllocatorStats stats() const override;
+  void reset_peak() override;
+  void copy_to_host(void* host, const void* device, std::size_t bytes) override;
+  void copy_from_host(void* device, const void* host, std::size_t bytes) override;
+  void copy_within(void* destination, const void* source, std::size_t bytes) override;
+  void zero(void* device, std::size_t bytes) override;
+
+ private:
+  struct Blocks;
+  void* from_source(std::size_t asked, std::size_t size);
+
+  MemorySource& source_;
+  std::unique_ptr<Blocks> blocks_;
 };
 
 /// The allocator of a device. Throws Error when this program has none for it.
 Allocator& allocator_of(Device device);
+/// Called when a device is first asked for, to open it: its back end installs an allocator there.
+void set_device_opener(void (*open)(Device device));
 /// Makes `allocator` serve `device`; it must outlive every tensor. Called once by a back end.
 void install_allocator(Device device, Allocator& allocator);
 

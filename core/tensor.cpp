@@ -25,8 +25,7 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
   Tensor tensor = empty(shape, dtype, device);
-  const std::vector<std::byte> zero(tensor.bytes());
-  allocator_of(device).copy_from_host(tensor.raw(), zero.data(), zero.size());
+  allocator_of(device).zero(tensor.raw(), tensor.bytes());
   return tensor;
 }
 

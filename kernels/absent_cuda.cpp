@@ -1,0 +1,9 @@
+#include "polder/core/error.h"
+#include "polder/kernels/back_ends.h"
+
+namespace polder::kernels {
+
+int cuda_device_count() { return 0; }
+Backend& cuda_backend(int index) { fail("cuda:{}: this program was built without CUDA", index); }
+
+}  // namespace polder::kernels

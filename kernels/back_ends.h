@@ -1,0 +1,17 @@
+#pragma once
+
+#include "polder/kernels/backend.h"
+
+/// The back ends beside the cpu's. The build chooses, file by file, whether each is there: a
+/// program without one has absent_cuda.cpp or absent_emulated.cpp instead.
+namespace polder::kernels {
+
+/// Cards this program can use on this machine; 0 in a program without the cuda back end.
+int cuda_device_count();
+/// The back end of a card, opened when first asked for. index < cuda_device_count().
+Backend& cuda_backend(int index);
+
+bool has_emulated_device();
+Backend& emulated_backend();
+
+}  // namespace polder::kernels

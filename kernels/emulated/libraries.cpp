@@ -1,0 +1,39 @@
+#include "polder/kernels/cuda/device_backend.h"
+#include "polder/kernels/emulated/runtime.h"
+
+namespace polder::kernels::emulated {
+
+/// What a library computes on a card, the cpu back end computes here: the memory is the host's.
+class Libraries {
+ public:
+  Backend& cpu() { return backend_of(kCpu); }
+};
+
+DeviceBackend::DeviceBackend(int)
+    : device_{DeviceType::emulated, 0},
+      runtime_(std::make_unique<Runtime>()),
+      libraries_(std::make_unique<Libraries>()) {}
+
+DeviceBackend::~DeviceBackend() = default;
+
+void DeviceBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+                           Tensor& y) {
+  libraries_->cpu().matmul(a, transpose_a, b, transpose_b, y);
+}
+
+void DeviceBackend::conv2d(const Tensor& x, const Tensor& w, Window window, std::int64_t groups,
+                           Tensor& y) {
+  libraries_->cpu().conv2d(x, w, window, groups, y);
+}
+
+void DeviceBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, Window window,
+                                          std::int64_t groups, Tensor& dx) {
+  libraries_->cpu().conv2d_input_gradient(dy, w, window, groups, dx);
+}
+
+void DeviceBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy, Window window,
+                                           std::int64_t groups, Tensor& dw) {
+  libraries_->cpu().conv2d_weight_gradient(x, dy, window, groups, dw);
+}
+
+}  // namespace polder::kernels::emulated
