@@ -1,57 +1,12 @@
-#include <array>
 #include <cstring>
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/planes.h"
 
 namespace polder::kernels::cpu {
 namespace {
-
-using Sizes = std::array<std::int64_t, Shape::kMaxRank>;
-
-/// Elements between neighbours along each axis.
-Sizes strides_of(const Shape& shape) {
-  Sizes strides{};
-  std::int64_t step = 1;
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    strides[axis] = step;
-    step *= shape[axis];
-  }
-  return strides;
-}
-
-/// A permutation as y sees it: two of its axes span a plane, the others number the planes.
-/// Columns run along y's last axis, rows along the axis that is x's last.
-struct Planes {
-  int rank = 0;               // of the axes that number planes
-  Sizes size{}, in{}, out{};  // their sizes, their strides in x and in y
-  std::int64_t count = 1;
-  std::int64_t rows = 1, columns = 1;
-  std::int64_t row_out = 1, column_in = 1;  // stride of rows in y, of columns in x
-};
-
-Planes planes_of(const Shape& x, std::span<const int> order, const Shape& y) {
-  const Sizes in = strides_of(x), out = strides_of(y);
-  const int last = y.rank() - 1;
-  Planes planes;
-  if (last < 0) return planes;
-  planes.columns = y[last];
-  planes.column_in = in[order[last]];
-  for (int axis = 0; axis < last; ++axis) {
-    if (order[axis] == last) {
-      planes.rows = y[axis];
-      planes.row_out = out[axis];
-      continue;
-    }
-    planes.size[planes.rank] = y[axis];
-    planes.in[planes.rank] = in[order[axis]];
-    planes.out[planes.rank] = out[axis];
-    ++planes.rank;
-    planes.count *= y[axis];
-  }
-  return planes;
-}
 
 /// y[r, c] = x[c, r] in tiles: both sides of a tile stay in the first-level cache.
 template <class T>
@@ -69,12 +24,9 @@ void transpose_plane(const T* x, T* y, const Planes& planes) {
 
 template <class T>
 void copy_plane(const T* x, T* y, const Planes& planes, std::int64_t plane) {
-  for (int axis = planes.rank - 1; axis >= 0; --axis) {
-    const std::int64_t coordinate = plane % planes.size[axis];
-    x += coordinate * planes.in[axis];
-    y += coordinate * planes.out[axis];
-    plane /= planes.size[axis];
-  }
+  const Planes::Start start = planes.start_of(plane);
+  x += start.in;
+  y += start.out;
   if (planes.column_in == 1)
     std::copy(x, x + planes.columns, y);
   else
