@@ -69,39 +69,79 @@ void HostMemory::zero(void* device, std::size_t bytes) {
   if (bytes > 0) std::memset(device, 0, bytes);
 }
 
-struct CachingAllocator::Blocks {
-  mutable std::mutex mutex;
-  std::unordered_map<std::size_t, std::vector<void*>> free;
-  AllocatorStats stats;
+namespace {
 
-  void* take_free(std::size_t size) {
-    const auto found = free.find(size);
-    if (found == free.end() || found->second.empty()) return nullptr;
+/// Released blocks by size.
+class FreeList {
+ public:
+  void* take(std::size_t size) {
+    const auto found = blocks_.find(size);
+    if (found == blocks_.end() || found->second.empty()) return nullptr;
     void* block = found->second.back();
     found->second.pop_back();
     return block;
   }
 
+  void add(std::size_t size, void* block) { blocks_[size].push_back(block); }
+
+  void append(const FreeList& other) {
+    for (const auto& [size, blocks] : other.blocks_)
+      for (void* block : blocks) add(size, block);
+  }
+
   void give_back(MemorySource& source) {
-    for (auto& [size, blocks] : free)
+    for (auto& [size, blocks] : blocks_)
       for (void* block : blocks) {
         open_memory(block, size);
         source.give_back(block);
       }
-    free.clear();
+    blocks_.clear();
   }
+
+ private:
+  std::unordered_map<std::size_t, std::vector<void*>> blocks_;
+};
+
+}  // namespace
+
+struct CachingAllocator::Blocks {
+  std::mutex mutex;
+  AllocatorStats stats;
+  FreeList free;
+  std::unordered_map<void*, Reservation*> reserved;  // who a reserved block belongs to
+  Reservation* open = nullptr;
+};
+
+class CachingAllocator::Reservation {
+ public:
+  explicit Reservation(std::shared_ptr<Blocks> blocks) : blocks_(std::move(blocks)) {}
+  ~Reservation() {
+    const std::lock_guard lock(blocks_->mutex);
+    if (blocks_->open == this) blocks_->open = nullptr;
+    std::erase_if(blocks_->reserved, [this](const auto& entry) { return entry.second == this; });
+    blocks_->free.append(free);
+  }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  FreeList free;
+
+ private:
+  std::shared_ptr<Blocks> blocks_;
 };
 
 CachingAllocator::CachingAllocator(MemorySource& source)
-    : source_(source), blocks_(std::make_unique<Blocks>()) {}
+    : source_(source), blocks_(std::make_shared<Blocks>()) {}
 
-CachingAllocator::~CachingAllocator() { blocks_->give_back(source_); }
+CachingAllocator::~CachingAllocator() { blocks_->free.give_back(source_); }
 
 void* CachingAllocator::allocate(std::size_t bytes) {
   const std::size_t size = rounded(bytes);
   const std::lock_guard lock(blocks_->mutex);
-  void* block = blocks_->take_free(size);
+  Reservation* owner = blocks_->open;
+  void* block = (owner != nullptr ? owner->free : blocks_->free).take(size);
   if (block == nullptr) block = from_source(bytes, size);
+  if (owner != nullptr) blocks_->reserved[block] = owner;
   AllocatorStats& stats = blocks_->stats;
   stats.bytes_in_use += size;
   if (stats.bytes_in_use > stats.peak_bytes) stats.peak_bytes = stats.bytes_in_use;
@@ -114,15 +154,30 @@ void CachingAllocator::release(void* block, std::size_t bytes) noexcept {
   const std::size_t size = rounded(bytes);
   const std::lock_guard lock(blocks_->mutex);
   blocks_->stats.bytes_in_use -= size;
-  close_memory(block, size);
-  blocks_->free[size].push_back(block);
+  const auto owner = blocks_->reserved.find(block);
+  if (owner != blocks_->reserved.end()) return owner->second->free.add(size, block);
+  close_memory(block, size);  // a reserved block stays open: replays write it
+  blocks_->free.add(size, block);
+}
+
+std::shared_ptr<CachingAllocator::Reservation> CachingAllocator::open_reservation() {
+  auto reservation = std::make_shared<Reservation>(blocks_);
+  const std::lock_guard lock(blocks_->mutex);
+  require(blocks_->open == nullptr, "{}: a reservation is open already", source_.describe());
+  blocks_->open = reservation.get();
+  return reservation;
+}
+
+void CachingAllocator::close_reservation() {
+  const std::lock_guard lock(blocks_->mutex);
+  blocks_->open = nullptr;
 }
 
 void* CachingAllocator::from_source(std::size_t asked, std::size_t size) {
   ++blocks_->stats.system_calls;
   void* block = source_.take(size);
   if (block == nullptr) {
-    blocks_->give_back(source_);
+    blocks_->free.give_back(source_);
     block = source_.take(size);
   }
   require(block != nullptr, "{}: {} bytes asked for, {} in use, none left", source_.describe(),

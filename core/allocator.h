@@ -69,8 +69,9 @@ class HostMemory final : public MemorySource {
 };
 
 /// Keeps released blocks and hands them out again: a training step in steady state makes no system
-/// call. Built with the address sanitizer it closes the memory past the bytes asked for, and
-/// released blocks, so that touching either is reported.
+/// call. A recording of work on a device (kernels/recording.h) reserves the blocks it uses: they
+/// are written again at every replay. Built with the address sanitizer it closes the memory past
+/// the bytes asked for, and released blocks, so that touching either is reported.
 class CachingAllocator final : public Allocator {
  public:
   /// The source must outlive the allocator.
@@ -85,12 +86,20 @@ class CachingAllocator final : public Allocator {
   void copy_within(void* destination, const void* source, std::size_t bytes) override;
   void zero(void* device, std::size_t bytes) override;
 
+  /// Blocks that one recording uses over and over. From `open_reservation` to `close_reservation`
+  /// every block handed out belongs to it and, once released, is handed out again within it only.
+  /// When the reservation is destroyed, its blocks become ordinary ones.
+  class Reservation;
+  /// Throws Error while another one is open.
+  std::shared_ptr<Reservation> open_reservation();
+  void close_reservation();
+
  private:
   struct Blocks;
   void* from_source(std::size_t asked, std::size_t size);
 
   MemorySource& source_;
-  std::unique_ptr<Blocks> blocks_;
+  std::shared_ptr<Blocks> blocks_;  // shared with reservations
 };
 
 /// The allocator of a device. Throws Error when this program has none for it.
