@@ -2,7 +2,6 @@
 
 #include <tuple>
 
-#include "polder/kernels/cuda/launch_shape.h"
 #include "polder/kernels/emulated/executor.h"
 
 namespace polder::kernels::emulated {
@@ -20,22 +19,8 @@ class Runtime {
 
   template <class... P>
   void launch(const Launch& shape, void (*kernel)(P...), std::tuple<P...>& values) {
-    struct Call {
-      void (*kernel)(P...);
-      const std::tuple<P...>& values;
-    } call{kernel, values};
-    run_grid(
-        shape,
-        [](const void* context) {
-          const auto& made = *static_cast<const Call*>(context);
-          std::apply(made.kernel, made.values);
-        },
-        &call);
+    run_kernel(shape, kernel, values);
   }
-
- private:
-  static constexpr int kMultiprocessors = 4;
-  static constexpr std::size_t kSharedBytes = std::size_t{227} * 1024;
 };
 
 }  // namespace polder::kernels::emulated
