@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -8,6 +10,7 @@
 
 #include "polder/core/random.h"
 #include "polder/core/tensor.h"
+#include "polder/kernels/recording.h"
 
 /// What a device can do to tensors: the table of contents of the machine.
 ///
@@ -107,6 +110,11 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual Device device() const = 0;
+
+  /// Keeps what `work` asks of this device instead of doing it; replays do it. The work must ask
+  /// for the same things every time: it may not read from the device to the host or write from the
+  /// host to the device (Error). Null where a device has nothing to gain (cpu).
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
 
   // ---- memory ------------------------------------------------------------------------------
   virtual void fill(double value, Tensor& y) = 0;

@@ -9,6 +9,7 @@ namespace polder::kernels::cpu {
 class CpuBackend final : public Backend {
  public:
   Device device() const override { return kCpu; }
+  std::unique_ptr<Recording> record(const std::function<void()>&) override { return nullptr; }
 
   // memory
   void fill(double value, Tensor& y) override;

@@ -20,6 +20,7 @@ class DeviceBackend final : public Backend {
   ~DeviceBackend() override;
 
   Device device() const override { return device_; }
+  std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   Runtime& runtime() { return *runtime_; }
 
   // memory

@@ -49,7 +49,10 @@ Runtime::Runtime(int index) : index_(index) {
   stream_ = stream;
   // Never destroyed: tensors in static storage may outlive every other static object.
   auto* memory = new CardMemory(index, stream_);
-  install_allocator({DeviceType::cuda, index}, *new CachingAllocator(*memory));
+  allocator_ = new CachingAllocator(*memory);
+  install_allocator({DeviceType::cuda, index}, *allocator_);
+  clock_ = static_cast<std::int64_t*>(allocator_->allocate(sizeof(std::int64_t)));
+  allocator_->zero(clock_, sizeof(std::int64_t));
 }
 
 Runtime::~Runtime() { static_cast<void>(cudaStreamDestroy(as_stream(stream_))); }

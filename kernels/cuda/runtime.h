@@ -4,6 +4,7 @@
 #include <string>
 #include <tuple>
 
+#include "polder/core/allocator.h"
 #include "polder/core/device.h"
 #include "polder/kernels/cuda/launch_shape.h"
 
@@ -29,6 +30,9 @@ class Runtime {
   std::size_t cache_bytes() const { return cache_bytes_; }
   /// A cudaStream_t.
   void* stream() const { return stream_; }
+  CachingAllocator& allocator() { return *allocator_; }
+  /// On the card; see clock.cuh.
+  std::int64_t* clock() const { return clock_; }
   /// "NVIDIA H200, compute 9.0, driver 13.0"
   std::string description() const;
   /// Waits for everything asked for so far. Throws Error when any of it failed.
@@ -52,6 +56,8 @@ class Runtime {
   std::size_t shared_bytes_ = 0;
   std::size_t cache_bytes_ = 0;
   void* stream_ = nullptr;
+  CachingAllocator* allocator_ = nullptr;
+  std::int64_t* clock_ = nullptr;
 };
 
 }  // namespace polder::kernels::cuda

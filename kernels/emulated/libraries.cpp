@@ -16,24 +16,29 @@ DeviceBackend::DeviceBackend(int)
 
 DeviceBackend::~DeviceBackend() = default;
 
+// The closures hold the tensors, and with them their memory, as long as a recording lives.
+
 void DeviceBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                            Tensor& y) {
-  libraries_->cpu().matmul(a, transpose_a, b, transpose_b, y);
+  runtime_->submit(
+      [=, this]() mutable { libraries_->cpu().matmul(a, transpose_a, b, transpose_b, y); });
 }
 
 void DeviceBackend::conv2d(const Tensor& x, const Tensor& w, Window window, std::int64_t groups,
                            Tensor& y) {
-  libraries_->cpu().conv2d(x, w, window, groups, y);
+  runtime_->submit([=, this]() mutable { libraries_->cpu().conv2d(x, w, window, groups, y); });
 }
 
 void DeviceBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, Window window,
                                           std::int64_t groups, Tensor& dx) {
-  libraries_->cpu().conv2d_input_gradient(dy, w, window, groups, dx);
+  runtime_->submit(
+      [=, this]() mutable { libraries_->cpu().conv2d_input_gradient(dy, w, window, groups, dx); });
 }
 
 void DeviceBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy, Window window,
                                            std::int64_t groups, Tensor& dw) {
-  libraries_->cpu().conv2d_weight_gradient(x, dy, window, groups, dw);
+  runtime_->submit(
+      [=, this]() mutable { libraries_->cpu().conv2d_weight_gradient(x, dy, window, groups, dw); });
 }
 
 }  // namespace polder::kernels::emulated

@@ -1,13 +1,20 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <tuple>
+#include <vector>
 
+#include "polder/core/allocator.h"
 #include "polder/kernels/emulated/executor.h"
 
 namespace polder::kernels::emulated {
 
+/// Pieces of work in the order asked for.
+using Work = std::vector<std::function<void()>>;
+
 /// The emulated device as its kernels' host code sees it: the same questions as of a card. Work is
-/// done when `launch` returns.
+/// done when `launch` or `submit` returns, or kept for later while a recording is open.
 class Runtime {
  public:
   /// Installs the allocator of the device `emulated`.
@@ -16,11 +23,30 @@ class Runtime {
   int multiprocessors() const { return kMultiprocessors; }
   std::size_t shared_bytes() const { return kSharedBytes; }
   std::size_t cache_bytes() const { return std::size_t{1} << 20; }
+  CachingAllocator& allocator() { return *allocator_; }
+  /// See clock.cuh.
+  std::int64_t* clock() { return &clock_; }
 
   template <class... P>
   void launch(const Launch& shape, void (*kernel)(P...), std::tuple<P...>& values) {
-    run_kernel(shape, kernel, values);
+    if (recording_ == nullptr) return run_kernel(shape, kernel, values);
+    recording_->push_back([=] { run_kernel(shape, kernel, values); });
   }
+  /// Any other work of the device: copies, library calls.
+  template <class F>
+  void submit(F&& work) {
+    if (recording_ == nullptr) return work();
+    recording_->emplace_back(std::forward<F>(work));
+  }
+
+  /// Keeps work in `recording` instead of doing it; null does it again.
+  void set_recording(Work* recording) { recording_ = recording; }
+  bool is_recording() const { return recording_ != nullptr; }
+
+ private:
+  CachingAllocator* allocator_ = nullptr;
+  std::int64_t clock_ = 0;
+  Work* recording_ = nullptr;
 };
 
 }  // namespace polder::kernels::emulated
