@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "polder/core/allocator.h"
 #include "polder/lets/lets.h"
 #include "polder/nn/activation.h"
 #include "polder/nn/convolution.h"

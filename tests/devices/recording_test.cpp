@@ -91,14 +91,15 @@ std::vector<RuleCase> rule_cases() {
   return all;
 }
 
+std::string case_name(const ::testing::TestParamInfo<RuleCase>& info) {
+  std::string name = to_string(info.param.device) + "_" + info.param.rule;
+  std::erase(name, ':');
+  return name;
+}
+
 class RecordedTraining : public ::testing::TestWithParam<RuleCase> {};
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RecordedTraining);
-INSTANTIATE_TEST_SUITE_P(Rules, RecordedTraining, ::testing::ValuesIn(rule_cases()),
-                         [](const auto& info) {
-                           std::string name = to_string(info.param.device) + "_" + info.param.rule;
-                           std::erase(name, ':');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Rules, RecordedTraining, ::testing::ValuesIn(rule_cases()), case_name);
 
 struct Trained {
   Values weights, losses;
