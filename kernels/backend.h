@@ -24,7 +24,9 @@
 /// - Scalars that steer a step live on the device: 0-d float64 tensors.
 /// - Sums have a fixed order that depends on shapes alone: the same bits for any thread count.
 /// - NaN is passed on: by every function but `step`, and as the largest element by maxima, max_pool
-///   and arg_max. Labels and row indices out of range throw Error on the cpu.
+///   and arg_max.
+/// - Labels and row indices out of range throw Error on the cpu. A card cannot throw: there they
+///   make NaN of the row they ask for, and of a row's loss and gradient.
 namespace polder::kernels {
 
 /// y = f(x). `step` is 1 where x > 0, else 0; `sign` is 0 at 0; `gelu` is x Phi(x), exact form.

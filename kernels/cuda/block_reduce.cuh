@@ -31,7 +31,9 @@ struct Sum {
 struct Maximum {
   template <class T>
   __device__ T operator()(T a, T b) const {
-    return b > a || isnan(b) ? b : a;
+    // Both questions are asked always: a branch would stand between the loads of a loop.
+    const bool larger = b > a, not_a_number = isnan(b);
+    return larger | not_a_number ? b : a;
   }
 };
 

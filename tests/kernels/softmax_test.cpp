@@ -7,9 +7,10 @@ class SoftmaxTest : public KernelTest {};
 POLDER_KERNEL_SUITE(SoftmaxTest);
 
 const std::vector<Shape> kShapes = {{0, 5},   {1, 1},    {3, 2},     {31, 10},
-                                    {33, 33}, {7, 1000}, {2, 40001}, {3000, 17}};
+                                    {33, 33}, {70, 600}, {2, 40001}, {3000, 17}};
 
-std::size_t columns(const Shape& shape) { return static_cast<std::size_t>(shape[1]); }
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+std::size_t columns(const Shape& shape) { return size(shape[1]); }
 
 /// log softmax of every row, as x - log sum exp x around the largest.
 Values log_softmax_of(const Values& x, std::size_t n) {
@@ -97,7 +98,7 @@ TEST_P(SoftmaxTest, CrossEntropyIsTheMeanLogLossOfTheSmoothedTarget) {
   for (const double smoothing : {0.0, 0.1})
     for (const Shape& shape : kShapes) {
       SCOPED_TRACE(to_string(shape));
-      const std::size_t n = columns(shape), rows = static_cast<std::size_t>(shape[0]);
+      const std::size_t n = columns(shape), rows = size(shape[0]);
       const Tensor x = uniforms(shape, -5, 5), dlosses = normals({shape[0]});
       const Indices labels = draw_indices(shape[0], shape[1]);
       const Values logs = log_softmax_of(host(x), n), gradient = host(dlosses);
@@ -126,13 +127,28 @@ TEST_P(SoftmaxTest, CrossEntropyOfACertainAnswerKeepsItsSmallLoss) {
 }
 
 TEST_P(SoftmaxTest, LabelsOutOfRangeAreRefusedByName) {
-  if (device().type != DeviceType::cpu) GTEST_SKIP() << "labels are checked on the host only";
+  if (device().type != DeviceType::cpu) GTEST_SKIP() << "only the cpu can throw";
   Tensor losses = poisoned({2});
   try {
     backend().cross_entropy(normals({2, 10}), upload_indices({3, 10}), 0.0, losses);
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "cross_entropy: label 10 at position 1, wanted one in [0, 10)");
+  }
+}
+
+TEST_P(SoftmaxTest, LabelsOutOfRangeAreNotANumberOnADevice) {
+  if (device().type == DeviceType::cpu) GTEST_SKIP() << "the cpu throws";
+  for (const std::int64_t n : {10, 700}) {
+    const Tensor x = normals({3, n}), dlosses = upload({1, 1, 1});
+    const Tensor labels = upload_indices({-1, 3, n});
+    Tensor losses = upload({0, 0, 0}), dx = upload(Values(size(3 * n)), {3, n});
+    backend().cross_entropy(x, labels, 0.1, losses);
+    backend().cross_entropy_backward(x, labels, 0.1, dlosses, dx);
+    const Values loss = host(losses), gradient = host(dx);
+    for (std::size_t r = 0; r < 3; ++r) EXPECT_EQ(std::isnan(loss[r]), r != 1) << "row " << r;
+    for (std::size_t i = 0; i < gradient.size(); ++i)
+      EXPECT_EQ(std::isnan(gradient[i]), i / size(n) != 1) << "element " << i << " of n = " << n;
   }
 }
 
