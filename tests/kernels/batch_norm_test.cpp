@@ -45,8 +45,8 @@ class BatchNormTest : public KernelTest {
 };
 POLDER_KERNEL_SUITE(BatchNormTest);
 
-const std::vector<Shape> kShapes = {{1, 1},     {1, 5},     {2, 3},     {31, 1},   {33, 17},
-                                    {1000, 16}, {517, 130}, {40000, 3}, {9000, 64}};
+const std::vector<Shape> kShapes = {{1, 1},     {1, 5},     {2, 3},     {31, 1},    {33, 17},
+                                    {1000, 16}, {517, 130}, {40000, 3}, {9000, 64}, {70, 9004}};
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
