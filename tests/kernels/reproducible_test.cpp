@@ -15,6 +15,35 @@ struct Call {
 
 using Function = std::function<void(Call&)>;
 
+/// Copies of tensors, each at element `start` of memory of its own.
+std::vector<Tensor> copies(const std::vector<Tensor>& tensors, std::int64_t start) {
+  std::vector<Tensor> result;
+  for (const Tensor& tensor : tensors) {
+    const Tensor room = Tensor::empty({tensor.numel() + start}, tensor.dtype(), tensor.device());
+    result.push_back(room.view(start, tensor.shape()));
+    result.back().copy_from(tensor);
+  }
+  return result;
+}
+
+void batch_norm_and_back(Call& c, const Tensor& dy) {
+  c.backend.batch_norm(c.in[0], c.in[1], c.in[1], 1e-5, c.out[0], c.out[1], c.out[2]);
+  c.backend.batch_norm_backward(c.in[0], c.in[1], c.out[1], c.out[2], dy, c.out[3], c.out[4],
+                                c.out[5]);
+}
+
+void layer_norm_and_back(Call& c, const Tensor& dy) {
+  c.backend.layer_norm(c.in[0], c.in[1], c.in[1], 1e-5, c.out[0], c.out[1], c.out[2]);
+  c.backend.layer_norm_backward(c.in[0], c.in[1], c.out[1], c.out[2], dy, c.out[3], c.out[4],
+                                c.out[5]);
+}
+
+void pool_and_back(Call& c, Window window) {
+  c.backend.max_pool(c.in[0], window, c.out[0], c.out[1]);
+  c.backend.average_pool(c.in[0], window, c.out[2]);
+  c.backend.average_pool_backward(c.out[2], window, c.out[3]);
+}
+
 class ReproducibleTest : public KernelTest {
  protected:
   /// Runs the function on copies of the outputs with 1, 2 and 3 threads, and once more with 1.
@@ -32,6 +61,22 @@ class ReproducibleTest : public KernelTest {
     for (std::size_t run = 1; run < results.size(); ++run)
       for (std::size_t i = 0; i < outputs.size(); ++i)
         EXPECT_TRUE(same_bits(results[run][i], results[0][i])) << "run " << run << ", output " << i;
+  }
+
+  /// Runs the function on copies of everything that start at a pack of 16 bytes, and one element
+  /// after it.
+  void expect_same_bits_anywhere(const char* name, const std::vector<Tensor>& inputs,
+                                 const std::vector<Tensor>& outputs, const Function& function) {
+    SCOPED_TRACE(name);
+    std::vector<std::vector<Tensor>> results;
+    for (const std::int64_t start : {0, 1}) {
+      const std::vector<Tensor> in = copies(inputs, start);
+      Call call{backend(), in, copies(outputs, start)};
+      function(call);
+      results.push_back(call.out);
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      EXPECT_TRUE(same_bits(results[1][i], results[0][i])) << "output " << i;
   }
 
   void TearDown() override { set_thread_count(threads_before_); }
@@ -106,11 +151,8 @@ TEST_P(ReproducibleTest, RowsAndPooling) {
                    });
   const Window window{3, 3, 2, 2, 1, 1};
   const Tensor x = normals({9, 25, 27, 13}), y = poisoned({9, 13, 14, 13});
-  expect_same_bits("pooling", {x}, {y, poisoned_indices(y.shape()), y, x}, [=](Call& c) {
-    c.backend.max_pool(c.in[0], window, c.out[0], c.out[1]);
-    c.backend.average_pool(c.in[0], window, c.out[2]);
-    c.backend.average_pool_backward(c.out[2], window, c.out[3]);
-  });
+  expect_same_bits("pooling", {x}, {y, poisoned_indices(y.shape()), y, x},
+                   [=](Call& c) { pool_and_back(c, window); });
 }
 
 TEST_P(ReproducibleTest, Products) {
@@ -129,19 +171,14 @@ TEST_P(ReproducibleTest, Products) {
 TEST_P(ReproducibleTest, NormalisationAndLosses) {
   const Tensor x = normals({2003, 67}), dy = normals({2003, 67}), gamma = normals({67});
   const Tensor channel = poisoned({67}), row = poisoned({2003}), y = poisoned({2003, 67});
-  expect_same_bits(
-      "batch_norm", {x, gamma, dy}, {y, channel, channel, y, channel, channel, gamma, gamma},
-      [](Call& c) {
-        c.backend.batch_norm(c.in[0], c.in[1], c.in[1], 1e-5, c.out[0], c.out[1], c.out[2]);
-        c.backend.batch_norm_backward(c.in[0], c.in[1], c.out[1], c.out[2], c.in[2], c.out[3],
-                                      c.out[4], c.out[5]);
-        c.backend.batch_norm_track(c.out[1], c.out[2], 1e-5, 0.1, 2003, c.out[6], c.out[7]);
-      });
-  expect_same_bits("layer_norm", {x, gamma, dy}, {y, row, row, y, channel, channel}, [](Call& c) {
-    c.backend.layer_norm(c.in[0], c.in[1], c.in[1], 1e-5, c.out[0], c.out[1], c.out[2]);
-    c.backend.layer_norm_backward(c.in[0], c.in[1], c.out[1], c.out[2], c.in[2], c.out[3], c.out[4],
-                                  c.out[5]);
-  });
+  expect_same_bits("batch_norm", {x, gamma, dy},
+                   {y, channel, channel, y, channel, channel, gamma, gamma}, [](Call& c) {
+                     batch_norm_and_back(c, c.in[2]);
+                     c.backend.batch_norm_track(c.out[1], c.out[2], 1e-5, 0.1, 2003, c.out[6],
+                                                c.out[7]);
+                   });
+  expect_same_bits("layer_norm", {x, gamma, dy}, {y, row, row, y, channel, channel},
+                   [](Call& c) { layer_norm_and_back(c, c.in[2]); });
   expect_same_bits("softmax", {x, dy}, {y, y, y, y}, [](Call& c) {
     c.backend.softmax(c.in[0], c.out[0]);
     c.backend.softmax_backward(c.out[0], c.in[1], c.out[1]);
@@ -153,6 +190,20 @@ TEST_P(ReproducibleTest, NormalisationAndLosses) {
     c.backend.cross_entropy(c.in[0], c.in[1], 0.1, c.out[0]);
     c.backend.cross_entropy_backward(c.in[0], c.in[1], 0.1, c.out[0], c.out[1]);
   });
+}
+
+TEST_P(ReproducibleTest, MemoryThatStartsAnywhere) {
+  const Tensor x = normals({2003, 64}), gamma = normals({64}), channel = poisoned({64});
+  const Tensor row = poisoned({2003}), y = poisoned({2003, 64});
+  expect_same_bits_anywhere("batch_norm", {x, gamma}, {y, channel, channel, y, channel, channel},
+                            [](Call& c) { batch_norm_and_back(c, c.in[0]); });
+  expect_same_bits_anywhere("layer_norm", {x, gamma}, {y, row, row, y, channel, channel},
+                            [](Call& c) { layer_norm_and_back(c, c.in[0]); });
+  const Window window{3, 3, 2, 2, 1, 1};
+  const Tensor images = normals({3, 25, 27, 8}), pooled = poisoned({3, 13, 14, 8});
+  expect_same_bits_anywhere("pooling", {images},
+                            {pooled, poisoned_indices(pooled.shape()), pooled, images},
+                            [=](Call& c) { pool_and_back(c, window); });
 }
 
 TEST_P(ReproducibleTest, RandomNumbers) {
