@@ -61,6 +61,8 @@ class Lets final : public optim::Rule {
   void after_update(optim::Objective& objective, const Batch& batch,
                     const optim::BaseOptimizer& base, const Tensor& g,
                     const optim::Clipping& clipping) override;
+  /// None: held-out batches come from the host within a step.
+  std::optional<std::int64_t> phase(std::int64_t) const override { return std::nullopt; }
   void visit_state(StateVisitor& visitor) override;
 
   /// The gap and dJ/drho of the last upper step, on the device; undefined before the first.

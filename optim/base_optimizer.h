@@ -36,6 +36,8 @@ class BaseOptimizer {
   const Tensor& rate() const { return rate_; }
   /// Steps made so far.
   std::int64_t steps() const { return steps_; }
+  /// For who replays or takes back steps: `steps` have been made.
+  void set_steps(std::int64_t steps) { steps_ = steps; }
 
  protected:
   nn::ParameterArena& arena() const { return arena_; }

@@ -7,6 +7,8 @@ namespace polder::optim {
 void Rule::after_update(Objective&, const Batch&, const BaseOptimizer&, const Tensor&,
                         const Clipping&) {}
 
+std::optional<std::int64_t> Rule::phase(std::int64_t) const { return 0; }
+
 void Rule::visit_state(StateVisitor&) {}
 
 RadiusRule::RadiusRule(double rho, Device device) : rho_(Tensor::scalar(rho, device)) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "polder/core/batch.h"
@@ -35,6 +36,10 @@ class Rule {
   /// Called after the base optimizer moved w with g, the clipped G. Most rules do nothing here.
   virtual void after_update(Objective& objective, const Batch& batch, const BaseOptimizer& base,
                             const Tensor& g, const Clipping& clipping);
+  /// Steps of the same phase ask the device for the same work, so that one can be recorded and
+  /// stand for the others. A rule whose path is chosen on the host by the step number names the
+  /// path; nothing means that the path cannot be told beforehand.
+  virtual std::optional<std::int64_t> phase(std::int64_t step) const;
   /// Everything to remember between steps.
   virtual void visit_state(StateVisitor& visitor);
 };

@@ -8,6 +8,14 @@ namespace {
 
 cudaStream_t as_stream(void* stream) { return static_cast<cudaStream_t>(stream); }
 
+/// A recording can hold no traffic with the host.
+void require_no_recording(void* stream, const char* what) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(as_stream(stream), &status));
+  require(status == cudaStreamCaptureStatusNone,
+          "cuda: the host {} the device while work is recorded", what);
+}
+
 }  // namespace
 
 void* CardMemory::take(std::size_t bytes) {
@@ -32,12 +40,14 @@ std::string CardMemory::describe() const {
 }
 
 void CardMemory::copy_to_host(void* host, const void* device, std::size_t bytes) {
+  require_no_recording(stream_, "reads");
   check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, as_stream(stream_)));
   check(cudaStreamSynchronize(as_stream(stream_)));
 }
 
 // From pageable memory the call returns when the values have been staged: `host` may be reused.
 void CardMemory::copy_from_host(void* device, const void* host, std::size_t bytes) {
+  require_no_recording(stream_, "writes");
   check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, as_stream(stream_)));
 }
 

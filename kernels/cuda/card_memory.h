@@ -10,8 +10,8 @@ namespace polder::kernels::cuda {
 /// with everything else; only copies to the host wait.
 class CardMemory final : public MemorySource {
  public:
-  /// `stream` is a cudaStream_t that outlives this object.
-  CardMemory(int index, void* stream) : index_(index), stream_(stream) {}
+  /// `stream`: where the cudaStream_t in use is found; outlives this object.
+  CardMemory(int index, void* const& stream) : index_(index), stream_(stream) {}
   void* take(std::size_t bytes) override;
   void give_back(void* block) noexcept override;
   std::string describe() const override;
@@ -22,7 +22,7 @@ class CardMemory final : public MemorySource {
 
  private:
   int index_;
-  void* stream_;
+  void* const& stream_;
 };
 
 }  // namespace polder::kernels::cuda

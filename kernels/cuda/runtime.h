@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "polder/core/allocator.h"
 #include "polder/core/device.h"
@@ -30,6 +31,9 @@ class Runtime {
   std::size_t cache_bytes() const { return cache_bytes_; }
   /// A cudaStream_t.
   void* stream() const { return stream_; }
+  /// Sends what is asked from now on to another stream, and returns the one used so far: how the
+  /// body of a branch is recorded.
+  void* exchange_stream(void* stream) { return std::exchange(stream_, stream); }
   CachingAllocator& allocator() { return *allocator_; }
   /// On the card; see clock.cuh.
   std::int64_t* clock() const { return clock_; }
