@@ -48,8 +48,8 @@ enum class Unary : std::uint8_t {
   gelu
 };
 
-/// y = a op b.
-enum class Binary : std::uint8_t { add, sub, mul, div };
+/// y = a op b. `max` and `min` pass NaN on from either side; of -0 and 0 they may give either.
+enum class Binary : std::uint8_t { add, sub, mul, div, max, min };
 
 /// How the second operand of a binary function meets the first, by name and never by accident:
 /// `none` same shape; `trailing` b's axes are a's last (a bias over rows; also a 0-d b);
@@ -137,6 +137,9 @@ class Backend {
   virtual void affine(const Tensor& x, double scale, double shift, Tensor& y) = 0;
   /// y = alpha x + beta y; with beta = 0 the old y is not read.
   virtual void axpby(double alpha, const Tensor& x, double beta, Tensor& y) = 0;
+  /// y = alpha x + beta y, the factors 0-d float64 on the device, rounded to the element type. With
+  /// beta = 0 the old y is not read, with alpha = 0 x is not read: neutral factors are exact.
+  virtual void scaled_add(const Tensor& alpha, const Tensor& x, const Tensor& beta, Tensor& y) = 0;
 
   // ---- reductions and layout ---------------------------------------------------------------
   /// y[o, i] = reduction over n of x[o, n, i].
@@ -157,12 +160,29 @@ class Backend {
   virtual void gather_rows(const Tensor& table, const Tensor& index, Tensor& y) = 0;
   /// Adds to table[index[r], :] the row x[r, :], rows in ascending r.
   virtual void scatter_add_rows(const Tensor& x, const Tensor& index, Tensor& table) = 0;
+  /// table[index[r], :] = x[r, :]; the other rows are left alone. The indices differ from one
+  /// another. Any element type.
+  virtual void put_rows(const Tensor& x, const Tensor& index, Tensor& table) = 0;
   /// y.flat[i] = x.flat[index.flat[i]].
   virtual void gather_elements(const Tensor& x, const Tensor& index, Tensor& y) = 0;
   /// Adds to y.flat[index.flat[i]] the element x.flat[i], in ascending i.
   virtual void scatter_add_elements(const Tensor& x, const Tensor& index, Tensor& y) = 0;
   /// y[r, c] = 1 - smoothing + smoothing / C where c = labels[r], else smoothing / C. y [rows, C].
   virtual void one_hot(const Tensor& labels, double smoothing, Tensor& y) = 0;
+
+  // ---- choosing ----------------------------------------------------------------------------
+  /// Runs `then` if the decision (0-d float64) is not 0; NaN counts as not 0. Not a host read: the
+  /// device decides, and a back end may record `then` once and leave the choice to the device. So
+  /// what `then` does on the host must come out the same whether or not it runs.
+  virtual void branch(const Tensor& decision, const std::function<void()>& then) = 0;
+  /// index [k] = positions of the k largest of x [n], in ascending position. Ties go to the lower
+  /// position, NaN ranks last. 0 <= k <= n.
+  virtual void largest(const Tensor& x, std::int64_t k, Tensor& index) = 0;
+  /// mask[i] = 1 at the k largest of x among the positions where candidates[i] is not 0, else 0:
+  /// ties go to the lower position, NaN ranks last; all candidates when there are fewer than k.
+  /// x, candidates, mask of one length and type. May be in place of candidates.
+  virtual void mark_largest(const Tensor& x, const Tensor& candidates, std::int64_t k,
+                            Tensor& mask) = 0;
 
   // ---- products ----------------------------------------------------------------------------
   /// y = op(a) op(b), op transposes the last two axes when asked. 2-d, or 3-d with a leading batch
@@ -231,7 +251,7 @@ class Backend {
   // ---- flat kernels: one pass over all weights ---------------------------------------------
   /// out = <x, y> in float64 (0-d); reproducible, one fixed tree for every thread or grid count.
   virtual void dot(const Tensor& x, const Tensor& y, Tensor& out) = 0;
-  /// out = ||T g||^2 in float64 (0-d), T the metric at w.
+  /// out = ||T g||^2 in float64 (0-d), T the metric at w. With T = 1 the bits of dot(g, g).
   virtual void metric_squared_norm(const Tensor& w, const Tensor& g, Metric metric,
                                    const Segments& segments, Tensor& out) = 0;
   /// scale[s] = rho[s] / (sqrt(squared_norm) + c), c = 1e-12; norm = sqrt(squared_norm).
@@ -239,7 +259,7 @@ class Backend {
   virtual void ascent_scale(const Tensor& rho, const Tensor& squared_norm, Tensor& scale,
                             Tensor& norm) = 0;
   /// shifted = w + scale T T g. Reads w and g, writes shifted: 12 bytes per float32 weight. Where
-  /// the step is 0 the bits are those of w, also of -0.
+  /// the step is 0 the bits are those of w, also of -0. May be in place of w.
   virtual void perturb(const Tensor& w, const Tensor& g, const Tensor& scale, Metric metric,
                        const Segments& segments, Tensor& shifted) = 0;
   /// u = scale T T g, the direction alone. May be in place of g.

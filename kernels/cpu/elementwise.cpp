@@ -2,6 +2,7 @@
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
+#include "polder/kernels/cpu/lanes.h"
 #include "polder/kernels/cpu/parallel.h"
 #include "polder/kernels/cpu/vector_math.h"
 
@@ -111,6 +112,10 @@ void with_binary(Binary name, F&& f) {
       return f([](T a, T b) { return a * b; });
     case Binary::div:
       return f([](T a, T b) { return a / b; });
+    case Binary::max:
+      return f([](T a, T b) { return larger(a, b); });
+    case Binary::min:
+      return f([](T a, T b) { return a <= b || std::isnan(a) ? a : b; });
   }
 }
 
@@ -206,6 +211,13 @@ void CpuBackend::axpby(double alpha, const Tensor& x, double beta, Tensor& y) {
       for (std::int64_t i = begin; i < end; ++i) out[i] = a * in[i] + b * out[i];
     });
   });
+}
+
+void CpuBackend::scaled_add(const Tensor& alpha, const Tensor& x, const Tensor& beta, Tensor& y) {
+  const double a = scalar(alpha), b = scalar(beta);
+  if (a != 0) return axpby(a, x, b, y);
+  if (b != 0) return affine(y, b, 0.0, y);
+  fill(0.0, y);
 }
 
 }  // namespace polder::kernels::cpu

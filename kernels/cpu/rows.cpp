@@ -41,6 +41,20 @@ void CpuBackend::scatter_add_rows(const Tensor& x, const Tensor& index, Tensor& 
   });
 }
 
+void CpuBackend::put_rows(const Tensor& x, const Tensor& index, Tensor& table) {
+  check_indices("put_rows", "index", index, table.size(0));
+  const std::int64_t width = row_width(table);
+  const std::size_t row_bytes = static_cast<std::size_t>(width) * size_of(table.dtype());
+  if (row_bytes == 0) return;
+  const auto* in = static_cast<const std::byte*>(x.raw());
+  auto* out = static_cast<std::byte*>(table.raw());
+  const std::int64_t* rows = index.data<std::int64_t>();
+  parallel_blocks(index.numel(), rows_per_block(width), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r)
+      std::memcpy(out + rows[r] * row_bytes, in + r * row_bytes, row_bytes);
+  });
+}
+
 void CpuBackend::gather_elements(const Tensor& x, const Tensor& index, Tensor& y) {
   with_any(x.dtype(), [&](auto zero) {
     using T = decltype(zero);

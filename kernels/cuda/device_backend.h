@@ -34,6 +34,7 @@ class DeviceBackend final : public Backend {
   void binary(Binary op, const Tensor& a, const Tensor& b, Broadcast broadcast, Tensor& y) override;
   void affine(const Tensor& x, double scale, double shift, Tensor& y) override;
   void axpby(double alpha, const Tensor& x, double beta, Tensor& y) override;
+  void scaled_add(const Tensor& alpha, const Tensor& x, const Tensor& beta, Tensor& y) override;
 
   // reductions and layout
   void reduce(Reduction op, const Tensor& x, AxisView view, Tensor& y) override;
@@ -46,9 +47,16 @@ class DeviceBackend final : public Backend {
   // rows
   void gather_rows(const Tensor& table, const Tensor& index, Tensor& y) override;
   void scatter_add_rows(const Tensor& x, const Tensor& index, Tensor& table) override;
+  void put_rows(const Tensor& x, const Tensor& index, Tensor& table) override;
   void gather_elements(const Tensor& x, const Tensor& index, Tensor& y) override;
   void scatter_add_elements(const Tensor& x, const Tensor& index, Tensor& y) override;
   void one_hot(const Tensor& labels, double smoothing, Tensor& y) override;
+
+  // choosing
+  void branch(const Tensor& decision, const std::function<void()>& then) override;
+  void largest(const Tensor& x, std::int64_t k, Tensor& index) override;
+  void mark_largest(const Tensor& x, const Tensor& candidates, std::int64_t k,
+                    Tensor& mask) override;
 
   // products
   void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,

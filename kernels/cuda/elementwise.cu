@@ -107,6 +107,8 @@ struct Operation {
     if constexpr (name == Binary::sub) return a - b;
     if constexpr (name == Binary::mul) return a * b;
     if constexpr (name == Binary::div) return a / b;
+    if constexpr (name == Binary::max) return a >= b || isnan(a) ? a : b;
+    if constexpr (name == Binary::min) return a <= b || isnan(a) ? a : b;
   }
 };
 
@@ -122,6 +124,10 @@ void with_binary(Binary name, F&& f) {
       return f(Operation<Binary::mul, T>{});
     case Binary::div:
       return f(Operation<Binary::div, T>{});
+    case Binary::max:
+      return f(Operation<Binary::max, T>{});
+    case Binary::min:
+      return f(Operation<Binary::min, T>{});
   }
 }
 
@@ -136,6 +142,19 @@ struct Axpby {
   T alpha, beta;
   __device__ T operator()(T x, T y) const { return alpha * x + beta * y; }
 };
+
+/// y = alpha x + beta y; a factor of 0 leaves its operand unread.
+template <class T>
+__global__ void scaled_add_elements(std::int64_t n, const double* alpha, const T* x,
+                                    const double* beta, T* y) {
+  const T a = static_cast<T>(*alpha), b = static_cast<T>(*beta);
+  for (std::int64_t i = thread_rank(); i < n; i += thread_count()) {
+    if (*alpha == 0.0)
+      y[i] = *beta == 0.0 ? T{0} : b * y[i];
+    else
+      y[i] = *beta == 0.0 ? a * x[i] : a * x[i] + b * y[i];
+  }
+}
 
 /// y[r, c] = a[r, c] op b[c] (trailing) or a[r, c] op b[r] (leading), rows of `inner` elements.
 template <class T, class Op, bool leading>
@@ -195,6 +214,15 @@ void DeviceBackend::axpby(double alpha, const Tensor& x, double beta, Tensor& y)
     using T = decltype(zero);
     map(*runtime_, x.numel(), Axpby<T>{static_cast<T>(alpha), static_cast<T>(beta)}, y.data<T>(),
         elements<T>(x), elements<T>(y));
+  });
+}
+
+void DeviceBackend::scaled_add(const Tensor& alpha, const Tensor& x, const Tensor& beta,
+                               Tensor& y) {
+  with_float(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(*runtime_, over(*runtime_, x.numel()), scaled_add_elements<T>, x.numel(),
+           alpha.data<double>(), x.data<T>(), beta.data<double>(), y.data<T>());
   });
 }
 

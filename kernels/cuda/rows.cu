@@ -52,6 +52,15 @@ __global__ void scatter_table_rows(std::int64_t count, std::int64_t width, std::
 }
 
 template <class T>
+__global__ void put_table_rows(std::int64_t count, std::int64_t width, std::int64_t table_rows,
+                               const T* x, const std::int64_t* index, T* table) {
+  for (std::int64_t i = thread_rank(); i < count * width; i += thread_count()) {
+    const std::int64_t row = index[i / width];
+    if (row >= 0 && row < table_rows) table[row * width + i % width] = x[i];
+  }
+}
+
+template <class T>
 __global__ void gather_flat(std::int64_t count, const T* x, const std::int64_t* index, T* y) {
   for (std::int64_t i = thread_rank(); i < count; i += thread_count()) y[i] = x[index[i]];
 }
@@ -115,6 +124,15 @@ void DeviceBackend::scatter_add_rows(const Tensor& x, const Tensor& index, Tenso
     launch(*runtime_, block_each(*runtime_, x.numel() == 0 ? 0 : index.numel()),
            scatter_table_rows<T>, index.numel(), row_width(table), table.size(0), x.data<T>(),
            index.data<std::int64_t>(), table.data<T>());
+  });
+}
+
+void DeviceBackend::put_rows(const Tensor& x, const Tensor& index, Tensor& table) {
+  with_any(table.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(*runtime_, over(*runtime_, x.numel()), put_table_rows<T>, index.numel(),
+           row_width(table), table.size(0), x.data<T>(), index.data<std::int64_t>(),
+           table.data<T>());
   });
 }
 

@@ -31,10 +31,10 @@ std::unique_ptr<Recording> DeviceBackend::record(const std::function<void()>& wo
   auto memory = runtime_->allocator().open_reservation();
   Work pieces;
   const auto close = [&] {
-    runtime_->set_recording(nullptr);
+    runtime_->exchange_recording(nullptr);
     runtime_->allocator().close_reservation();
   };
-  runtime_->set_recording(&pieces);
+  runtime_->exchange_recording(&pieces);
   try {
     work();
   } catch (...) {
@@ -43,6 +43,29 @@ std::unique_ptr<Recording> DeviceBackend::record(const std::function<void()>& wo
   }
   close();
   return std::make_unique<WorkList>(*runtime_, std::move(memory), std::move(pieces));
+}
+
+// Recorded, the body is a piece of work of its own, done when the replay comes to it and finds the
+// decision not 0.
+void DeviceBackend::branch(const Tensor& decision, const std::function<void()>& then) {
+  const double* value = decision.data<double>();
+  if (!runtime_->is_recording()) {
+    if (*value != 0.0) then();
+    return;
+  }
+  Work body;
+  Work* const outer = runtime_->exchange_recording(&body);
+  try {
+    then();
+  } catch (...) {
+    runtime_->exchange_recording(outer);
+    throw;
+  }
+  runtime_->exchange_recording(outer);
+  outer->push_back([value, body = std::move(body)] {
+    if (*value == 0.0) return;
+    for (const auto& piece : body) piece();
+  });
 }
 
 }  // namespace polder::kernels::emulated

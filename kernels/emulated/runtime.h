@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "polder/core/allocator.h"
@@ -39,8 +40,9 @@ class Runtime {
     recording_->emplace_back(std::forward<F>(work));
   }
 
-  /// Keeps work in `recording` instead of doing it; null does it again.
-  void set_recording(Work* recording) { recording_ = recording; }
+  /// Keeps work in `recording` from now on instead of doing it, does it again when null; returns
+  /// where it was kept so far.
+  Work* exchange_recording(Work* recording) { return std::exchange(recording_, recording); }
   bool is_recording() const { return recording_ != nullptr; }
 
  private:

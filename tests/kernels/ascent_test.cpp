@@ -59,6 +59,15 @@ TEST_P(AscentTest, SquaredNormMatchesAFloat64Sum) {
     }
 }
 
+TEST_P(AscentTest, ThePlainNormHasTheBitsOfADot) {
+  for (const std::int64_t n : kFlatLengths) {
+    const Tensor w = normals({n}), g = normals({n});
+    Tensor product = poisoned_scalar();
+    backend().dot(g, g, product);
+    EXPECT_EQ(squared_norm(w, g, {}, cut_into_segments(n, device())).item(), product.item()) << n;
+  }
+}
+
 TEST_P(AscentTest, NormOfTinyAndHugeGradientsNeitherVanishesNorOverflows) {
   const std::int64_t n = 1000;
   const Segments segments = cut_into_segments(n, device());
@@ -127,6 +136,9 @@ TEST_P(AscentTest, PerturbAddsTheScaledDirection) {
         Tensor in_place = g.clone();
         backend().ascent_direction(w, in_place, scale, metric, segments, in_place);
         EXPECT_TRUE(same_bits(in_place, u));
+        Tensor walking = w.clone();
+        backend().perturb(walking, g, scale, metric, segments, walking);
+        EXPECT_TRUE(same_bits(walking, perturbed(w, g, scale, metric, segments)));
       }
 }
 

@@ -186,7 +186,9 @@ const std::map<Binary, std::function<double(double, double)>>& binaries() {
       {Binary::add, std::plus<>()},
       {Binary::sub, std::minus<>()},
       {Binary::mul, std::multiplies<>()},
-      {Binary::div, std::divides<>()}};
+      {Binary::div, std::divides<>()},
+      {Binary::max, [](double a, double b) { return std::max(a, b); }},
+      {Binary::min, [](double a, double b) { return std::min(a, b); }}};
   return all;
 }
 
@@ -230,6 +232,18 @@ TEST_P(ElementwiseTest, BinaryBroadcastsByName) {
       }
 }
 
+TEST_P(ElementwiseTest, TheLargerAndTheSmallerPassNotANumberOn) {
+  const double nan = std::nan("");
+  const Tensor a = upload({nan, 1, nan, 2}), b = upload({1, nan, nan, 3});
+  for (const Binary op : {Binary::max, Binary::min}) {
+    Tensor y = poisoned({4});
+    backend().binary(op, a, b, Broadcast::none, y);
+    const Values found = host(y);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(std::isnan(found[i])) << i;
+    EXPECT_EQ(found[3], op == Binary::max ? 3 : 2);
+  }
+}
+
 TEST_P(ElementwiseTest, BinaryWithAScalarTensor) {
   const Tensor a = normals({3, 11}), b = upload({2.0}, {});
   Tensor y = poisoned({3, 11});
@@ -261,6 +275,31 @@ TEST_P(ElementwiseTest, AffineAndItsKin) {
     expect_close(fresh, scaled);
     backend().affine(x, -1.5, 0.25, x);
     EXPECT_TRUE(same_bits(x, y));
+  }
+}
+
+TEST_P(ElementwiseTest, ScaledAddTakesItsFactorsFromTheDevice) {
+  for (const std::int64_t n : kLengths) {
+    const Tensor x = normals({n}), old = normals({n});
+    Values expected = host(old);
+    const Values in = host(x);
+    for (std::size_t i = 0; i < in.size(); ++i) expected[i] = 3.0 * in[i] - 0.5 * expected[i];
+    Tensor y = old.clone();
+    backend().scaled_add(scalar(3.0), x, scalar(-0.5), y);
+    expect_close(y, expected, {.terms = 2, .size = 4});
+  }
+}
+
+TEST_P(ElementwiseTest, ScaledAddIsExactWithNeutralFactors) {
+  for (const std::int64_t n : kLengths) {
+    const Tensor x = normals({n}), old = normals({n}), poison = poisoned({n});
+    Tensor copy = poisoned({n}), kept = old.clone(), nothing = poisoned({n});
+    backend().scaled_add(scalar(1.0), x, scalar(0.0), copy);  // the poison must not be read
+    EXPECT_TRUE(same_bits(copy, x));
+    backend().scaled_add(scalar(0.0), poison, scalar(1.0), kept);
+    EXPECT_TRUE(same_bits(kept, old));
+    backend().scaled_add(scalar(0.0), poison, scalar(0.0), nothing);
+    EXPECT_EQ(host(nothing), Values(static_cast<std::size_t>(n), 0.0));
   }
 }
 

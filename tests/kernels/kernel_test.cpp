@@ -22,6 +22,19 @@ bool agrees(double found, double expected, double allowed) {
   return std::abs(found - expected) <= allowed;
 }
 
+/// rounding_of(i): where the error of element i comes from.
+template <class F>
+void expect_close_each(const Tensor& found, const Values& expected, const F& rounding_of) {
+  const Values values = host(found);
+  ASSERT_EQ(values.size(), expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double allowed = tolerance(found.dtype(), expected[i], rounding_of(i));
+    ASSERT_PRED3(agrees, values[i], expected[i], allowed)
+        << "element " << i << " of shape " << to_string(found.shape()) << ", off by "
+        << values[i] - expected[i];
+  }
+}
+
 }  // namespace
 
 std::uint64_t run_seed() {
@@ -74,14 +87,12 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 }
 
 void expect_close(const Tensor& found, const Values& expected, Rounding rounding) {
-  const Values values = host(found);
-  ASSERT_EQ(values.size(), expected.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double allowed = tolerance(found.dtype(), expected[i], rounding);
-    ASSERT_PRED3(agrees, values[i], expected[i], allowed)
-        << "element " << i << " of shape " << to_string(found.shape()) << ", off by "
-        << values[i] - expected[i];
-  }
+  expect_close_each(found, expected, [=](std::size_t) { return rounding; });
+}
+
+void expect_close_sized(const Tensor& found, const Values& expected, const Values& sizes) {
+  ASSERT_EQ(sizes.size(), expected.size());
+  expect_close_each(found, expected, [&](std::size_t i) { return Rounding{.size = sizes[i]}; });
 }
 
 Tensor KernelTest::upload(const Values& values, const Shape& shape) const {

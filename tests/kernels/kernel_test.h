@@ -34,6 +34,8 @@ bool same_bits(const Tensor& a, const Tensor& b);
 
 /// Every element of `found` lies within rounding error of the oracle; NaN and infinities agree.
 void expect_close(const Tensor& found, const Values& expected, Rounding rounding = {});
+/// The same where every element was formed from numbers of its own size.
+void expect_close_sized(const Tensor& found, const Values& expected, const Values& sizes);
 
 class KernelTest : public ::testing::TestWithParam<Setting> {
  protected:

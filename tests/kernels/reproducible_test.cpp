@@ -99,7 +99,8 @@ TEST_P(ReproducibleTest, ElementwiseAndMemory) {
     });
   }
   const Tensor wide = normals({307, 331}), row = normals({331}), column = normals({307});
-  for (const Binary op : {Binary::add, Binary::sub, Binary::mul, Binary::div})
+  for (const Binary op :
+       {Binary::add, Binary::sub, Binary::mul, Binary::div, Binary::max, Binary::min})
     expect_same_bits("binary", {wide, row, column, wide}, {wide, wide, wide}, [=](Call& c) {
       c.backend.binary(op, c.in[0], c.in[1], Broadcast::trailing, c.out[0]);
       c.backend.binary(op, c.in[0], c.in[2], Broadcast::leading, c.out[1]);

@@ -57,6 +57,28 @@ TEST_P(RowsTest, ScatterAddKeepsTheOrderOfItsRows) {
   EXPECT_EQ(host(flat), (Values{0, 1}));
 }
 
+TEST_P(RowsTest, PutRowsOverwritesThemAndLeavesTheRest) {
+  for (const auto& [rows, width, wanted] : kSizes) {
+    Indices index;  // distinct: every other row, backwards
+    for (std::int64_t r = rows - 1; r >= 0 && std::ssize(index) < wanted; r -= 2)
+      index.push_back(r);
+    const std::int64_t count = std::ssize(index);
+    const Tensor x = normals({count, width});
+    Tensor table = normals({rows, width});
+    const Values in = host(x);
+    Values expected = host(table);
+    for (std::int64_t r = 0; r < count; ++r)
+      for (std::int64_t c = 0; c < width; ++c)
+        expected[position(index[static_cast<std::size_t>(r)], width, c)] =
+            in[position(r, width, c)];
+    backend().put_rows(x, upload_indices(index), table);
+    EXPECT_EQ(host(table), expected);
+  }
+  Tensor labels = upload_indices({1, 2, 3});
+  backend().put_rows(upload_indices({9}), upload_indices({1}), labels);
+  EXPECT_EQ(labels.to_vector<std::int64_t>(), (Indices{1, 9, 3}));
+}
+
 TEST_P(RowsTest, GatherAndScatterOfElements) {
   for (const std::int64_t n : kLengths) {
     const Tensor x = normals({77, 3}), dy = normals({n});
