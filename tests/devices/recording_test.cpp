@@ -59,24 +59,24 @@ TEST_P(RecordingTest, UpdatesAreThoseOfTheLaterStep) {
   Tensor g = zeros(7);
   backend.fill(0.3, g);
   const auto updated = [&](const auto& update, std::int64_t later, bool recorded) {
-    Tensor w = zeros(7), m = zeros(7), v = zeros(7);
-    for (Tensor* moment : {&m, &v}) backend.fill(0.5, *moment);
+    std::vector<Tensor> state = {zeros(7), zeros(7), zeros(7), zeros(7)};
+    for (Tensor& tensor : state) backend.fill(0.5, tensor);
     if (recorded)
-      backend.record([&] { update(0, w, m, v); })->replay(later);
+      backend.record([&] { update(0, state); })->replay(later);
     else
-      update(later, w, m, v);
-    std::vector<double> all = w.to_vector<double>();
-    for (const Tensor& moment : {m, v})
-      for (const double value : moment.to_vector<double>()) all.push_back(value);
+      update(later, state);
+    Values all;
+    for (const Tensor& tensor : state)
+      for (const double value : tensor.to_vector<double>()) all.push_back(value);
     return all;
   };
-  const auto sgd = [&](std::int64_t later, Tensor& w, Tensor& m, Tensor&) {
-    backend.sgd_update({.momentum = 0.9, .first = later == 0}, rate, g, w, m);
+  const auto sgd = [&](std::int64_t later, std::vector<Tensor>& state) {
+    backend.sgd_update({.momentum = 0.9, .first = later == 0}, rate, g, state[0], state[1]);
   };
-  const auto adam = [&](std::int64_t later, Tensor& w, Tensor& m, Tensor& v) {
+  const auto adam = [&](std::int64_t later, std::vector<Tensor>& state) {
     const kernels::AdamCoefficients coefficients{.step = 1 + later};
-    backend.adam_update(coefficients, rate, g, w, m, v);
-    backend.adam_derivative(coefficients, rate, g, w, m, v, w);
+    backend.adam_update(coefficients, rate, g, state[0], state[1], state[2]);
+    backend.adam_derivative(coefficients, rate, g, state[0], state[1], state[2], state[3]);
   };
   for (const std::int64_t later : {0, 1, 5}) {
     EXPECT_EQ(updated(sgd, later, true), updated(sgd, later, false)) << later;
