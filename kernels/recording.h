@@ -11,8 +11,8 @@ namespace polder::kernels {
 class Recording {
  public:
   virtual ~Recording() = default;
-  /// Does the work once. Random numbers and step counts (RandomKey::step, AdamCoefficients::step)
-  /// are those of `steps_later` steps after the ones recorded.
+  /// Does the work once. Random numbers and step counts (RandomKey::step, AdamCoefficients::step,
+  /// SgdCoefficients::first) are those of `steps_later` steps after the ones recorded.
   virtual void replay(std::int64_t steps_later) = 0;
 };
 

@@ -54,6 +54,38 @@ TEST_P(RecordingTest, RandomNumbersAreThoseOfTheLaterStep) {
   }
 }
 
+TEST_P(RecordingTest, UpdatesAreThoseOfTheLaterStep) {
+  const Tensor rate = Tensor::scalar(0.1, GetParam());
+  Tensor g = zeros(7);
+  backend.fill(0.3, g);
+  const auto updated = [&](const auto& update, std::int64_t later, bool recorded) {
+    std::vector<Tensor> state = {zeros(7), zeros(7), zeros(7), zeros(7)};
+    for (Tensor& tensor : state) backend.fill(0.5, tensor);
+    if (recorded)
+      backend.record([&] { update(0, state); })->replay(later);
+    else
+      update(later, state);
+    Values all;
+    for (const Tensor& tensor : state)
+      for (const double value : tensor.to_vector<double>()) all.push_back(value);
+    return all;
+  };
+  const auto sgd = [&](std::int64_t later, std::vector<Tensor>& state) {
+    backend.sgd_update({.momentum = 0.9, .first = later == 0}, rate, g, state[0], state[1]);
+  };
+  const auto adam = [&](std::int64_t later, std::vector<Tensor>& state) {
+    const kernels::AdamCoefficients coefficients{.step = 1 + later};
+    backend.adam_update(coefficients, rate, g, state[0], state[1], state[2]);
+    backend.adam_derivative(coefficients, rate, g, state[0], state[1], state[2], state[3]);
+  };
+  for (const std::int64_t later : {0, 1, 5}) {
+    EXPECT_EQ(updated(sgd, later, true), updated(sgd, later, false)) << later;
+    EXPECT_EQ(updated(adam, later, true), updated(adam, later, false)) << later;
+  }
+  EXPECT_NE(updated(sgd, 0, false), updated(sgd, 1, false));
+  EXPECT_NE(updated(adam, 1, false), updated(adam, 5, false));
+}
+
 TEST_P(RecordingTest, MemoryMadeInsideIsItsOwn) {
   Tensor result = zeros(1000);
   const auto recording = backend.record([&] {

@@ -240,5 +240,45 @@ TEST_P(ReproducibleTest, FlatKernels) {
   });
 }
 
+/// The same values, `shift` elements after an aligned address.
+Tensor moved_by(std::int64_t shift, const Tensor& x) {
+  const std::int64_t n = x.numel();
+  const Tensor wide = Tensor::empty({n + shift}, x.dtype(), x.device());
+  const Tensor view = wide.view(shift, {n});
+  view.copy_from(x);
+  return view;
+}
+
+// Packs are read only where every array of a pass starts at one: the bits do not tell.
+TEST_P(ReproducibleTest, FlatKernelsOnViewsThatStartAnywhere) {
+  const Segments segments = cut_into_segments(kMany, device());
+  const Tensor w = normals({kMany}), g = normals({kMany}), v = uniforms({kMany}, 0, 1);
+  const Metric metric{.adaptive = true, .xi = 0.01};
+  const auto results = [&](std::int64_t shift_of_w, std::int64_t shift_of_g) {
+    const Tensor weight = moved_by(shift_of_w, w), gradient = moved_by(shift_of_g, g);
+    Tensor product = poisoned_scalar(), squared = poisoned_scalar();
+    Tensor shifted = moved_by(shift_of_g, w), direction = moved_by(shift_of_w, g);
+    backend().dot(weight, gradient, product);
+    backend().metric_squared_norm(weight, gradient, metric, segments, squared);
+    backend().perturb(weight, gradient, scalar(0.1), metric, segments, shifted);
+    backend().ascent_direction(weight, gradient, scalar(0.1), metric, segments, direction);
+    backend().clip(0.5, squared, direction);
+    Tensor by_sgd = moved_by(shift_of_w, w), momentum = moved_by(shift_of_g, g);
+    backend().sgd_update({.momentum = 0.9, .weight_decay = 0.1}, scalar(0.1), gradient, by_sgd,
+                         momentum);
+    Tensor by_adam = moved_by(shift_of_w, w), m = moved_by(shift_of_g, g), second = v.clone();
+    backend().adam_update({.step = 3}, scalar(0.1), gradient, by_adam, m, second);
+    return std::vector<Tensor>{product,  squared, shifted, direction, by_sgd,
+                               momentum, by_adam, m,       second};
+  };
+  const std::vector<Tensor> aligned = results(0, 0);
+  for (const auto& [of_w, of_g] : {std::pair{0, 1}, std::pair{1, 0}, std::pair{3, 2}}) {
+    const std::vector<Tensor> found = results(of_w, of_g);
+    for (std::size_t i = 0; i < found.size(); ++i)
+      EXPECT_TRUE(same_bits(found[i], aligned[i]))
+          << "result " << i << ", starts " << of_w << ", " << of_g;
+  }
+}
+
 }  // namespace
 }  // namespace polder::kernels::testing

@@ -1,0 +1,96 @@
+#pragma once
+
+#include "polder/kernels/cuda/map.cuh"
+
+/// Passes over flat arrays that read and write several of them at once: a `map` with more than one
+/// result. A pass is described by its arrays and by an object `f` that makes one worker a thread:
+///   auto worker = f.start();       // reads the scalars that steer the pass from the device
+///   worker(i, a, b, ...);          // element i; a reference for each array, in order
+/// A worker with `bool idle() const` that says true leaves everything as it is.
+namespace polder::kernels::POLDER_DEVICE {
+
+template <class T>
+struct Input {
+  using Element = T;
+  const T* data;
+  __device__ T load(std::int64_t i) const { return data[i]; }
+  __device__ void store(std::int64_t, T) const {}
+  __device__ Pack<T> load_pack(std::int64_t i) const {
+    return reinterpret_cast<const Pack<T>*>(data)[i];
+  }
+  __device__ void store_pack(std::int64_t, const Pack<T>&) const {}
+};
+
+/// Fully overwritten; what was there is not read.
+template <class T>
+struct Output {
+  using Element = T;
+  T* data;
+  __device__ T load(std::int64_t) const { return T{}; }
+  __device__ void store(std::int64_t i, T value) const { data[i] = value; }
+  __device__ Pack<T> load_pack(std::int64_t) const { return {}; }
+  __device__ void store_pack(std::int64_t i, const Pack<T>& pack) const {
+    reinterpret_cast<Pack<T>*>(data)[i] = pack;
+  }
+};
+
+/// Read and overwritten.
+template <class T>
+struct InOut {
+  using Element = T;
+  T* data;
+  __device__ T load(std::int64_t i) const { return data[i]; }
+  __device__ void store(std::int64_t i, T value) const { data[i] = value; }
+  __device__ Pack<T> load_pack(std::int64_t i) const { return reinterpret_cast<Pack<T>*>(data)[i]; }
+  __device__ void store_pack(std::int64_t i, const Pack<T>& pack) const {
+    reinterpret_cast<Pack<T>*>(data)[i] = pack;
+  }
+};
+
+template <class Worker>
+__device__ bool is_idle(const Worker& worker) {
+  if constexpr (requires { worker.idle(); })
+    return worker.idle();
+  else
+    return false;
+}
+
+/// Elements [begin, end), one a thread at a time.
+template <class F, class... Arrays>
+__global__ void pass_elements(std::int64_t begin, std::int64_t end, F f, Arrays... arrays) {
+  auto worker = f.start();
+  if (is_idle(worker)) return;
+  for (std::int64_t i = begin + thread_rank(); i < end; i += thread_count())
+    [&](auto... element) {
+      worker(i, element...);
+      (arrays.store(i, element), ...);
+    }(arrays.load(i)...);
+}
+
+/// The first `packs` packs of kSize elements, one a thread at a time: all loads of a pack are under
+/// way before the first is used.
+template <int kSize, class F, class... Arrays>
+__global__ void pass_packs(std::int64_t packs, F f, Arrays... arrays) {
+  auto worker = f.start();
+  if (is_idle(worker)) return;
+  for (std::int64_t i = thread_rank(); i < packs; i += thread_count())
+    [&](auto... pack) {
+      for (int k = 0; k < kSize; ++k) worker(i * kSize + k, pack.element[k]...);
+      (arrays.store_pack(i, pack), ...);
+    }(arrays.load_pack(i)...);
+}
+
+/// f over elements [0, n) of the arrays, in packs where the pointers allow it. All arrays hold one
+/// element type.
+template <class F, class First, class... Arrays>
+void pass(Runtime& runtime, std::int64_t n, F f, First first, Arrays... arrays) {
+  constexpr int kSize = kPackSize<typename First::Element>;
+  const bool packs = is_pack_aligned(first.data) && (is_pack_aligned(arrays.data) && ...);
+  const std::int64_t head = packs ? n / kSize : 0;
+  launch(runtime, over(runtime, head), pass_packs<kSize, F, First, Arrays...>, head, f, first,
+         arrays...);
+  launch(runtime, over(runtime, n - head * kSize), pass_elements<F, First, Arrays...>, head * kSize,
+         n, f, first, arrays...);
+}
+
+}  // namespace polder::kernels::POLDER_DEVICE
