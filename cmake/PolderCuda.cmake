@@ -1,7 +1,8 @@
-# Decides whether the CUDA back end is built: sets POLDER_HAS_CUDA.
+# Decides whether the CUDA back end is built: sets POLDER_HAS_CUDA. It needs nvcc, cuBLASLt and cuDNN.
 # The architecture list never needs a GPU on the build machine.
 
 set(POLDER_HAS_CUDA OFF)
+set(missing "")
 if(NOT POLDER_CUDA STREQUAL "OFF")
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 90-real)
@@ -17,11 +18,24 @@ if(NOT POLDER_CUDA STREQUAL "OFF")
     endif()
     set(CMAKE_CUDA_STANDARD 20)
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)
-    find_package(CUDAToolkit REQUIRED)
+    include(PolderCudaLibraries)
+    set(missing ${POLDER_CUDA_LIBRARIES_MISSING})
+  else()
+    set(missing "a CUDA compiler (nvcc on the PATH, or CMAKE_CUDA_COMPILER)")
+  endif()
+  if(NOT missing)
     set(POLDER_HAS_CUDA ON)
-  elseif(POLDER_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "POLDER_CUDA=ON, but no CUDA compiler was found: put nvcc on the PATH or "
-                        "set CMAKE_CUDA_COMPILER; POLDER_CUDA=OFF builds the CPU part.")
   endif()
 endif()
-message(STATUS "polder: CUDA back end ${POLDER_HAS_CUDA}")
+
+if(missing)
+  list(JOIN missing ", " missing)
+  set(message "polder: no CUDA back end, because this was not found: ${missing}. Libraries are looked "
+              "for in the toolkit and in CUDNN_ROOT.")
+  if(POLDER_CUDA STREQUAL "ON")
+    message(FATAL_ERROR ${message} " POLDER_CUDA=OFF builds the CPU part.")
+  endif()
+  message(STATUS ${message})
+else()
+  message(STATUS "polder: CUDA back end ${POLDER_HAS_CUDA}")
+endif()

@@ -24,4 +24,5 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/polder-config-version.cma
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/polder-config.cmake
               ${PROJECT_BINARY_DIR}/polder-config-version.cmake
+              cmake/PolderCudaLibraries.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/polder)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "polder/kernels/backend.h"
 
 /// The back ends beside the cpu's. The build chooses, file by file, whether each is there: a
@@ -8,6 +10,8 @@ namespace polder::kernels {
 
 /// Cards this program can use on this machine; 0 in a program without the cuda back end.
 int cuda_device_count();
+/// Why there are none: the driver's words, or that the program was built without the back end.
+std::string why_no_card();
 /// The back end of a card, opened when first asked for. index < cuda_device_count().
 Backend& cuda_backend(int index);
 

@@ -298,4 +298,9 @@ std::vector<Device> available_devices();
 void set_thread_count(int count);
 int thread_count();
 
+/// Whether products and convolutions of float32 may round their factors to TF32 (10 bits of
+/// fraction instead of 23) where a device multiplies that faster; sums stay float32. Not at first.
+void allow_tf32(bool allowed);
+bool tf32_allowed();
+
 }  // namespace polder::kernels

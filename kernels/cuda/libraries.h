@@ -1,17 +1,26 @@
 #pragma once
 
-#include "polder/kernels/cuda/runtime.h"
+#include "polder/kernels/cuda/convolutions.h"
+#include "polder/kernels/cuda/products.h"
+#include "polder/kernels/cuda/workspace.h"
 
 namespace polder::kernels::cuda {
 
-/// Handles of cuBLASLt and cuDNN on one card, their workspaces and plans.
+/// cuBLASLt and cuDNN on one card, with the scratch memory that they take turns in.
 class Libraries {
  public:
-  explicit Libraries(Runtime& runtime) : runtime_(runtime) {}
-  Runtime& runtime() { return runtime_; }
+  explicit Libraries(Runtime& runtime)
+      : workspace_({DeviceType::cuda, runtime.index()}),
+        products_(runtime, workspace_),
+        convolutions_(runtime, workspace_) {}
+
+  Products& products() { return products_; }
+  Convolutions& convolutions() { return convolutions_; }
 
  private:
-  Runtime& runtime_;
+  Workspace workspace_;
+  Products products_;
+  Convolutions convolutions_;
 };
 
 }  // namespace polder::kernels::cuda

@@ -12,6 +12,8 @@ int cuda_device_count() {
   return count;
 }
 
+std::string why_no_card() { return cuda::why_no_card(); }
+
 Backend& cuda_backend(int index) {
   // Never destroyed: objects in static storage may compute in their destructors.
   static auto* opened = new std::map<int, cuda::DeviceBackend*>;

@@ -1,18 +1,12 @@
 #include "polder/kernels/cuda/runtime.h"
 
-#include <string_view>
-
 #include "polder/core/error.h"
 #include "polder/kernels/cuda/card_memory.h"
 #include "polder/kernels/cuda/check.h"
+#include "polder/kernels/cuda/place.h"
 
 namespace polder::kernels::cuda {
 namespace {
-
-std::string place(const std::source_location& where) {
-  std::string_view file = where.file_name();
-  return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), where.line());
-}
 
 int attribute(cudaDeviceAttr name, int index) {
   int value = 0;
@@ -34,6 +28,12 @@ void check(cudaError_t code, std::source_location where) {
 int card_count() {
   int count = 0;
   return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+}
+
+std::string why_no_card() {
+  int count = 0;
+  const cudaError_t code = cudaGetDeviceCount(&count);
+  return fmt::format("{} ({})", cudaGetErrorString(code), cudaGetErrorName(code));
 }
 
 Runtime::Runtime(int index) : index_(index) {

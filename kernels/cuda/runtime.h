@@ -13,6 +13,8 @@ namespace polder::kernels::cuda {
 
 /// Cards that the driver offers; 0 without a driver. Never throws.
 int card_count();
+/// What the driver says when asked for cards and it offers none.
+std::string why_no_card();
 
 /// One card: its stream, its size, its memory. Everything the back end does on the card is ordered
 /// on this one stream, so that memory freed by the host may be reused at once.

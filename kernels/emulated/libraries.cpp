@@ -1,4 +1,5 @@
 #include "polder/kernels/cuda/device_backend.h"
+#include "polder/kernels/cuda/naive_convolution.h"
 #include "polder/kernels/emulated/runtime.h"
 
 namespace polder::kernels::emulated {
@@ -24,19 +25,27 @@ void DeviceBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, b
       [=, this]() mutable { libraries_->cpu().matmul(a, transpose_a, b, transpose_b, y); });
 }
 
+// A card computes the convolutions that its library does not know by naive kernels: here those of
+// float64, so that they run where there is no card.
+
 void DeviceBackend::conv2d(const Tensor& x, const Tensor& w, Window window, std::int64_t groups,
                            Tensor& y) {
+  if (y.dtype() == DType::float64) return naive_conv2d(*runtime_, x, w, window, y);
   runtime_->submit([=, this]() mutable { libraries_->cpu().conv2d(x, w, window, groups, y); });
 }
 
 void DeviceBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, Window window,
                                           std::int64_t groups, Tensor& dx) {
+  if (dx.dtype() == DType::float64)
+    return naive_conv2d_input_gradient(*runtime_, dy, w, window, dx);
   runtime_->submit(
       [=, this]() mutable { libraries_->cpu().conv2d_input_gradient(dy, w, window, groups, dx); });
 }
 
 void DeviceBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy, Window window,
                                            std::int64_t groups, Tensor& dw) {
+  if (dw.dtype() == DType::float64)
+    return naive_conv2d_weight_gradient(*runtime_, x, dy, window, dw);
   runtime_->submit(
       [=, this]() mutable { libraries_->cpu().conv2d_weight_gradient(x, dy, window, groups, dw); });
 }

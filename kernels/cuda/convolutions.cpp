@@ -1,0 +1,163 @@
+#include "polder/kernels/cuda/convolutions.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "polder/core/error.h"
+#include "polder/kernels/cuda/check.h"
+#include "polder/kernels/cuda/convolution_plan.h"
+
+namespace polder::kernels::cuda {
+namespace {
+
+/// Engines whose turn on the card is timed, counted from the heuristics' first choice.
+constexpr std::size_t kTimedEngines = 5;
+constexpr int kTimedRuns = 4;
+/// An engine that wants more scratch memory than this is passed over.
+constexpr std::size_t kMostWorkspace = std::size_t{2} << 30;
+
+class Event {
+ public:
+  Event() { check(cudaEventCreate(&event_)); }
+  ~Event() { static_cast<void>(cudaEventDestroy(event_)); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  cudaEvent_t get() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+/// Shortest time of a few runs on the stream, in milliseconds; one more run goes first.
+template <class F>
+float shortest_time(cudaStream_t stream, F&& run) {
+  const Event start, stop;
+  float shortest = std::numeric_limits<float>::infinity();
+  run();
+  for (int i = 0; i < kTimedRuns; ++i) {
+    float milliseconds = 0;
+    check(cudaEventRecord(start.get(), stream));
+    run();
+    check(cudaEventRecord(stop.get(), stream));
+    check(cudaEventSynchronize(stop.get()));
+    check(cudaEventElapsedTime(&milliseconds, start.get(), stop.get()));
+    shortest = std::min(shortest, milliseconds);
+  }
+  return shortest;
+}
+
+bool is_capturing(cudaStream_t stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream, &status));
+  return status != cudaStreamCaptureStatusNone;
+}
+
+std::string card_name(int index) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, index));
+  return properties.name;
+}
+
+/// A plan and the name of its engine.
+struct Candidate {
+  std::string engine;
+  ConvolutionPlan plan;
+};
+
+/// Up to `most` engines of `engines` that can be made ready, in order; with `name`, only that one.
+std::vector<Candidate> candidates_among(const std::vector<Engine>& engines,
+                                        const PlanTarget& target, std::size_t most,
+                                        const std::optional<std::string>& name = {}) {
+  std::vector<Candidate> candidates;
+  for (const Engine& engine : engines) {
+    if (candidates.size() == most) break;
+    if (name && engine.name != *name) continue;
+    std::optional<ConvolutionPlan> plan = ConvolutionPlan::of(engine, target);
+    if (plan && plan->workspace_bytes() <= kMostWorkspace)
+      candidates.push_back({engine.name, std::move(*plan)});
+  }
+  return candidates;
+}
+
+}  // namespace
+
+struct Convolutions::Library {
+  cudnnHandle_t handle;
+  PlanTarget target;
+  PlanChoices choices;
+  void* stream = nullptr;
+
+  Library(const Runtime& runtime)
+      : handle(open()),
+        target(handle),
+        choices(plan_choices_file(card_name(runtime.index()), cudnnGetVersion())) {}
+  ~Library() { static_cast<void>(cudnnDestroy(handle)); }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  static cudnnHandle_t open() {
+    cudnnHandle_t made = nullptr;
+    check(cudnnCreate(&made));
+    return made;
+  }
+  void follow(void* stream_in_use) {
+    if (stream == stream_in_use) return;
+    check(cudnnSetStream(handle, static_cast<cudaStream_t>(stream_in_use)));
+    stream = stream_in_use;
+  }
+};
+
+Convolutions::Convolutions(Runtime& runtime, Workspace& workspace)
+    : runtime_(runtime), workspace_(workspace) {}
+
+Convolutions::~Convolutions() = default;
+
+Convolutions::Library& Convolutions::library() {
+  check(cudaSetDevice(runtime_.index()));
+  if (library_ == nullptr) library_ = std::make_unique<Library>(runtime_);
+  library_->follow(runtime_.stream());
+  return *library_;
+}
+
+std::string Convolutions::card_description() { return library().target.description(); }
+
+std::optional<ConvolutionPlan> Convolutions::choose(const ConvolutionProblem& problem, void* x,
+                                                    void* w, void* y) {
+  const auto stream = static_cast<cudaStream_t>(runtime_.stream());
+  const std::vector<Engine> engines = engines_of(problem, library_->target);
+  const std::string name = to_string(problem);
+  PlanChoices& choices = library_->choices;
+  if (const auto engine = choices.find(name))
+    for (Candidate& known : candidates_among(engines, library_->target, 1, engine))
+      return std::move(known.plan);
+  const bool timed = choices.is_kept() && !is_capturing(stream);
+  std::vector<Candidate> candidates =
+      candidates_among(engines, library_->target, timed ? kTimedEngines : 1);
+  if (candidates.empty()) return std::nullopt;
+  if (!timed) return std::move(candidates[0].plan);
+  std::vector<float> times;
+  for (const Candidate& candidate : candidates)
+    times.push_back(shortest_time(stream, [&] { run(candidate.plan, x, w, y); }));
+  Candidate& best = candidates[static_cast<std::size_t>(
+      std::min_element(times.begin(), times.end()) - times.begin())];
+  choices.add(name, best.engine);
+  return std::move(best.plan);
+}
+
+void Convolutions::run(const ConvolutionPlan& plan, void* x, void* w, void* y) {
+  plan.run(library_->handle, x, w, y, workspace_.at_least(plan.workspace_bytes()));
+}
+
+bool Convolutions::run(const ConvolutionProblem& problem, void* x, void* w, void* y) {
+  try {
+    library();
+    auto found = plans_.find(problem);
+    if (found == plans_.end()) found = plans_.emplace(problem, choose(problem, x, w, y)).first;
+    if (found->second) run(*found->second, x, w, y);
+    return found->second.has_value();
+  } catch (const Error& error) {
+    fail("{}: {}", to_string(problem), error.what());
+  }
+}
+
+}  // namespace polder::kernels::cuda
