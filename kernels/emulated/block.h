@@ -16,8 +16,8 @@ namespace polder::kernels::emulated::machine {
 struct Barrier {
   unsigned expected = 0;
   unsigned arrived = 0;
-  bool mixed = false;  // some came from another line of the kernel
-  Call call;           // of the first that came
+  const Call* call = nullptr;  // of the first that came
+  bool mixed = false;          // some came from another line of the kernel
   FiberList waiting;
 
   void reset(unsigned threads);

@@ -39,27 +39,29 @@ std::int64_t resident_blocks(const Grid& grid) {
          std::min({by_threads, by_memory, std::int64_t{kBlocksPerMultiprocessorLimit}});
 }
 
-/// Refuses what a card refuses.
-void check_shape(const Grid& grid) {
-  const auto wanted = [&](bool holds, const std::string& sentence) {
-    if (!holds) fail("emulated device: {}; launched at {}", sentence, text(grid.where));
-  };
-  const std::int64_t threads = volume(grid.threads);
-  wanted(threads >= 1 && threads <= 1024 && grid.threads.z <= 64,
-         fmt::format("a block of {} x {} x {} threads, wanted 1 to 1024 and at most 64 in z",
-                     grid.threads.x, grid.threads.y, grid.threads.z));
-  wanted(volume(grid.blocks) >= 1 && grid.blocks.x <= 0x7fffffffU && grid.blocks.y <= 65535 &&
-             grid.blocks.z <= 65535,
-         fmt::format("a grid of {} x {} x {} blocks, wanted at least 1 and at most 2^31 - 1 in x, "
-                     "65535 in y and z",
-                     grid.blocks.x, grid.blocks.y, grid.blocks.z));
-  wanted(grid.shared_bytes <= kSharedBytes,
-         fmt::format("{} bytes of dynamic shared memory, a block has at most {}", grid.shared_bytes,
-                     kSharedBytes));
-  wanted(!grid.cooperative || volume(grid.blocks) <= resident_blocks(grid),
-         fmt::format("{} blocks in a cooperative launch, the machine holds {} of this size at once",
-                     volume(grid.blocks), resident_blocks(grid)));
-  wanted(machine::current_place == nullptr, "a kernel cannot launch a kernel");
+/// Why a card would refuse the launch; empty when it would not.
+std::string refusal(const Grid& grid) {
+  const dim3& block = grid.threads;
+  if (block.x > 1024 || block.y > 1024 || block.z > 64 || volume(block) < 1 || volume(block) > 1024)
+    return fmt::format("a block of {} x {} x {} threads, wanted 1 to 1024 and at most 64 in z",
+                       block.x, block.y, block.z);
+  const dim3& blocks = grid.blocks;
+  if (blocks.x > 0x7fffffffU || blocks.y > 65535 || blocks.z > 65535 || volume(blocks) < 1)
+    return fmt::format(
+        "a grid of {} x {} x {} blocks, wanted 1 to 2^31 - 1 in x, 1 to 65535 in y and z", blocks.x,
+        blocks.y, blocks.z);
+  if (grid.shared_bytes > kSharedBytes)
+    return fmt::format("{} bytes of dynamic shared memory, a block has at most {}",
+                       grid.shared_bytes, kSharedBytes);
+  if (grid.cooperative && volume(blocks) > resident_blocks(grid))
+    return fmt::format("{} blocks in a cooperative launch, the machine holds {} of them at once",
+                       volume(blocks), resident_blocks(grid));
+  if (machine::current_place != nullptr) return "a kernel cannot launch a kernel";
+  return {};
+}
+
+[[noreturn]] void refuse(const std::string& reason, const std::source_location& where) {
+  fail("emulated device: {}; launched at {}", reason, text(where));
 }
 
 uint3 unravel(std::int64_t rank, const dim3& size) {
@@ -130,7 +132,7 @@ void run_together(const Work& work, Schedule& schedule) {
 }  // namespace
 
 void run_grid(const Grid& grid, void (*body)(const void* context), const void* context) {
-  check_shape(grid);
+  if (const std::string reason = refusal(grid); !reason.empty()) refuse(reason, grid.where);
   const Checks checks = current_checks();
   const Work work{grid, checks, body, context};
   Schedule schedule(grid, checks);
@@ -141,15 +143,13 @@ void run_grid(const Grid& grid, void (*body)(const void* context), const void* c
         thread_count(), (schedule.count() + kBlocksOfAWorker - 1) / kBlocksOfAWorker);
     cpu::parallel_tasks(workers, [&](std::int64_t) { run_alone(work, schedule); });
   }
-  if (!schedule.failure().empty())
-    fail("emulated device: {}; launched at {}", schedule.failure(), text(grid.where));
+  if (!schedule.failure().empty()) refuse(schedule.failure(), grid.where);
 }
 
 void run_grid(const Launch& shape, void (*body)(const void* context), const void* context) {
   if (shape.blocks == 0) return;
-  require(shape.blocks > 0 && shape.blocks <= 0x7fffffff && shape.threads >= 1,
-          "emulated device: {} blocks of {} threads; launched at {}", shape.blocks, shape.threads,
-          text(shape.where));
+  if (shape.blocks < 0 || shape.blocks > 0x7fffffff || shape.threads < 1)
+    refuse(fmt::format("{} blocks of {} threads", shape.blocks, shape.threads), shape.where);
   run_grid(Grid{static_cast<unsigned>(shape.blocks), static_cast<unsigned>(shape.threads),
                 shape.shared_bytes, shape.cooperative, shape.where},
            body, context);

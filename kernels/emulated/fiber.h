@@ -31,7 +31,7 @@ struct Fiber {
   ThreadPlace place;
   Block* block = nullptr;
   Warp* warp = nullptr;
-  Call call;  // what its thread waits in
+  const Call* call = nullptr;  // what its thread waits in; on its stack
   Fiber* next = nullptr;
   Context context;
 };

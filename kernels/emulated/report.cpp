@@ -24,7 +24,7 @@ void add(std::vector<Group>& groups, const Call& call) {
 
 void add(std::vector<Group>& groups, const FiberList& waiting) {
   for (const Fiber* fiber = waiting.first(); fiber != nullptr; fiber = fiber->next)
-    add(groups, fiber->call);
+    add(groups, *fiber->call);
 }
 
 void add(std::vector<Group>& groups, const Block& block) {
@@ -77,7 +77,7 @@ std::string describe_stuck(std::span<const Block> blocks, const Barrier& grid) {
 std::string describe_mixed(const Barrier& barrier, const Fiber& last) {
   std::vector<Group> groups;
   add(groups, barrier.waiting);
-  add(groups, last.call);
+  add(groups, *last.call);
   return fmt::format("divergence: of {} threads that should meet {}", barrier.expected,
                      list_of(groups));
 }

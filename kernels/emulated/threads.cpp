@@ -1,7 +1,5 @@
 #include "polder/kernels/emulated/threads.h"
 
-#include <bit>
-
 #include "polder/core/error.h"
 #include "polder/kernels/emulated/report.h"
 #include "polder/kernels/emulated/worker.h"
@@ -10,9 +8,9 @@ namespace polder::kernels::emulated::machine {
 namespace {
 
 Worker& worker_of(const Call& call) {
-  require(current_place != nullptr, "emulated device: {} at {} is called outside a kernel",
-          call.name, text(call.where));
-  return this_worker();
+  if (current_place == nullptr) [[unlikely]]
+    fail("emulated device: {} at {} is called outside a kernel", call.name, text(call.where));
+  return *running_worker;
 }
 
 void check_mask(unsigned mask, const Call& call) {
@@ -45,19 +43,16 @@ unsigned warp_ballot(unsigned mask, bool predicate, const Call& call) {
   return ballot;
 }
 
-void check_shuffle(unsigned distance, int width, const Call& call) {
-  if (width >= 1 && width <= kWarpSize && std::has_single_bit(static_cast<unsigned>(width)) &&
-      distance < kWarpSize) [[likely]]
-    return;
+void report_shuffle(unsigned distance, int width, const Call& call) {
   fail("{} at {}: distance {} in groups of {}, wanted under 32 in groups of 1, 2, 4, ..., 32",
        call.name, text(call.where), distance, width);
 }
 
 void* shared_memory(const void* slot, std::size_t bytes) {
-  return this_worker().current()->block->shared.array(slot, bytes);
+  return running_worker->current()->block->shared.array(slot, bytes);
 }
 
-DynamicShared dynamic_shared_memory() { return this_worker().current()->block->shared.dynamic(); }
+DynamicShared dynamic_shared_memory() { return running_worker->current()->block->shared.dynamic(); }
 
 void report_index(std::int64_t index, std::size_t size, const std::source_location& where) {
   fail("index {} in a shared array of {} elements at {}", index, size, text(where));

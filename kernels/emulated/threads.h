@@ -26,8 +26,14 @@ void grid_barrier(const Call& call);
 const std::uint64_t* warp_exchange(unsigned mask, std::uint64_t bits, const Call& call);
 /// Lanes whose `predicate` holds, lane 0 in the lowest bit.
 unsigned warp_ballot(unsigned mask, bool predicate, const Call& call);
+[[noreturn]] void report_shuffle(unsigned distance, int width, const Call& call);
+
 /// Throws Error unless width is 1, 2, 4, ..., 32 and `distance` is under 32.
-void check_shuffle(unsigned distance, int width, const Call& call);
+inline void check_shuffle(unsigned distance, int width, const Call& call) {
+  if (width < 1 || width > kWarpSize || !std::has_single_bit(static_cast<unsigned>(width)) ||
+      distance >= kWarpSize) [[unlikely]]
+    report_shuffle(distance, width, call);
+}
 
 template <class T>
 concept Shuffled = std::is_arithmetic_v<T> &&(sizeof(T) == 4 || sizeof(T) == 8);

@@ -9,6 +9,7 @@
 
 namespace polder::kernels::emulated::machine {
 constinit thread_local const ThreadPlace* current_place = nullptr;
+constinit thread_local Worker* running_worker = nullptr;
 
 Worker& this_worker() {
   thread_local Worker worker;
@@ -38,6 +39,7 @@ void Worker::run_together(std::span<const uint3> indices) {
   }
   grid_.reset(alive_.front().threads * static_cast<unsigned>(alive_.size()));
   next_ = 0;
+  running_worker = this;
   go(host_, &pool_.take());
   finish();
 }
@@ -73,7 +75,7 @@ void Worker::go(Context& from, Fiber* to) {
 
 void Worker::run_fiber() noexcept {
   enter_context();
-  Worker& worker = this_worker();
+  Worker& worker = *running_worker;
   for (;;) {
     Fiber& fiber = *worker.current_;
     bool unharmed = true;
@@ -115,10 +117,10 @@ void Worker::suspend() {
 /// True in the thread that comes last and opens the barrier: it goes on at once.
 bool Worker::meet(Barrier& barrier, const Call& call) {
   if (cancelling_) throw Cancelled{};
-  current_->call = call;
+  current_->call = &call;
   if (barrier.arrived == 0)
-    barrier.call = call;
-  else if (!is_same_line(barrier.call, call))
+    barrier.call = &call;
+  else if (!is_same_line(*barrier.call, call))
     barrier.mixed = true;
   if (++barrier.arrived < barrier.expected) {
     barrier.waiting.push(*current_);
@@ -154,8 +156,8 @@ int Worker::meet_block(bool predicate, const Call& call) {
 }
 
 void Worker::meet_grid(const Call& call) {
-  require(work_->grid.cooperative, "grid_sync at {}: the launch is not cooperative",
-          text(call.where));
+  if (!work_->grid.cooperative)
+    fail("grid_sync at {}: the launch is not cooperative", text(call.where));
   meet(grid_, call);
 }
 

@@ -73,6 +73,8 @@ class Worker {
   bool cancelling_ = false;
 };
 
+/// The worker whose kernel threads this host thread runs.
+extern constinit thread_local Worker* running_worker;
 /// The worker of this host thread, made when it first asks.
 Worker& this_worker();
 
