@@ -1,13 +1,14 @@
 #include "polder/app/checkpoint.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <fstream>
 
-#include "app/expect_error.h"
 #include "app/full_disk.h"
 #include "app/temporary_folder.h"
+#include "test_support.h"
 
 namespace polder::app {
 namespace {
@@ -94,12 +95,12 @@ TEST(Checkpoint, ForeignOnesAreNamed) {
   Thing saved, loaded = blank();
   save_checkpoint(folder / "a", kIdentity, saved.lister());
   const std::string file = (folder / "a").string();
-  EXPECT_EQ(sentence_of([&] {
+  EXPECT_EQ(error_of([&] {
               load_checkpoint(folder / "a", {"mlp of 3 weights", "sam with sgd"}, loaded.lister());
             }),
             "checkpoint: " + file +
                 " is of another model: found lenet of 61706 weights, wanted mlp of 3 weights");
-  EXPECT_THAT(sentence_of([&] {
+  EXPECT_THAT(error_of([&] {
                 load_checkpoint(folder / "a", {kIdentity.model, "none"}, loaded.lister());
               }),
               HasSubstr("of another training: found sam with sgd, wanted none"));
@@ -111,7 +112,7 @@ TEST(Checkpoint, OtherNamesShapesAndTypesAreNamed) {
   Thing saved;
   save_checkpoint(folder / "a", kIdentity, saved.lister());
   const auto loading = [&](const StateLister& list) {
-    return sentence_of([&] { load_checkpoint(folder / "a", kIdentity, list); });
+    return error_of([&] { load_checkpoint(folder / "a", kIdentity, list); });
   };
   Thing thing = blank();
   EXPECT_THAT(loading([&](StateVisitor& visitor) {
@@ -137,7 +138,7 @@ TEST(Checkpoint, NothingIsOverwrittenByAFileThatDoesNotFit) {
     double missing = 0.0;
     visitor.visit("z", missing);
   };
-  EXPECT_NE(sentence_of([&] { load_checkpoint(folder / "a", kIdentity, more); }), "");
+  EXPECT_NE(error_of([&] { load_checkpoint(folder / "a", kIdentity, more); }), "");
   expect_blank(loaded);
 }
 
@@ -153,7 +154,7 @@ TEST(Checkpoint, DamageIsFoundBeforeAnythingIsOverwritten) {
     write_loosely(folder / "b", damaged);
     Thing loaded = blank();
     const std::string said =
-        sentence_of([&] { load_checkpoint(folder / "b", kIdentity, loaded.lister()); });
+        error_of([&] { load_checkpoint(folder / "b", kIdentity, loaded.lister()); });
     if (!said.empty()) {
       EXPECT_THAT(said, HasSubstr("/b")) << i;
       expect_blank(loaded);
@@ -167,7 +168,7 @@ TEST(Checkpoint, DamageIsFoundBeforeAnythingIsOverwritten) {
   for (std::size_t size = 0; size < file.size(); ++size) {
     write_loosely(folder / "b", file.substr(0, size));
     Thing loaded = blank();
-    EXPECT_NE(sentence_of([&] { load_checkpoint(folder / "b", kIdentity, loaded.lister()); }), "")
+    EXPECT_NE(error_of([&] { load_checkpoint(folder / "b", kIdentity, loaded.lister()); }), "")
         << size;
     expect_blank(loaded);
   }
@@ -176,13 +177,13 @@ TEST(Checkpoint, DamageIsFoundBeforeAnythingIsOverwritten) {
 TEST(Checkpoint, OtherFilesAreRefused) {
   const TemporaryFolder folder;
   Thing thing = blank();
-  EXPECT_THAT(sentence_of([&] { load_checkpoint(folder / "none", kIdentity, thing.lister()); }),
+  EXPECT_THAT(error_of([&] { load_checkpoint(folder / "none", kIdentity, thing.lister()); }),
               HasSubstr("No such file"));
   write_file_atomically(folder / "text", "hello, this is no checkpoint at all");
-  EXPECT_NE(sentence_of([&] { load_checkpoint(folder / "text", kIdentity, thing.lister()); }), "");
+  EXPECT_NE(error_of([&] { load_checkpoint(folder / "text", kIdentity, thing.lister()); }), "");
   const std::string foreign("\x10\0\0\0\0\0\0\0{}              ", 24);
   write_file_atomically(folder / "foreign", foreign);
-  EXPECT_THAT(sentence_of([&] { load_checkpoint(folder / "foreign", kIdentity, thing.lister()); }),
+  EXPECT_THAT(error_of([&] { load_checkpoint(folder / "foreign", kIdentity, thing.lister()); }),
               HasSubstr("not a checkpoint of polder"));
 }
 

@@ -1,12 +1,13 @@
 #include "polder/app/config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <random>
 
-#include "app/expect_error.h"
 #include "polder/app/toml.h"
+#include "test_support.h"
 
 namespace polder::app {
 namespace {
@@ -15,14 +16,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string toml_sentence(const std::string& text) {
-  return sentence_of([&] {
+  return error_of([&] {
     Config config;
     read_toml(config, text, "run.toml");
   });
 }
 
 std::string field_sentence(const std::string& name, const std::string& text) {
-  return sentence_of([&] {
+  return error_of([&] {
     Config config;
     set_field(config, find_field(name), text);
   });
@@ -80,7 +81,7 @@ TEST(Config, TomlOverlaysOnlyItsKeys) {
 TEST(Config, UnknownKeysAreRefusedWithTheNearest) {
   EXPECT_EQ(toml_sentence("lr = 0.1\nmomentun = 0.5"),
             "run.toml: line 2: unknown key \"momentun\", did you mean momentum?");
-  EXPECT_EQ(sentence_of([] { find_field("label-nois"); }),
+  EXPECT_EQ(error_of([] { find_field("label-nois"); }),
             "unknown key \"label-nois\", did you mean label_noise?");
 }
 
@@ -123,23 +124,23 @@ TEST(RuleSpec, ReadsNamesAndSettings) {
             (std::map<std::string, std::string>{{"rho", "0.5"}, {"curvature", "secant"}}));
   EXPECT_EQ(to_string(spec), "lets_sam:curvature=secant,rho=0.5");
   EXPECT_EQ(to_string(parse_rule("none")), "none");
-  EXPECT_EQ(sentence_of([] { parse_rule(":rho=1"); }),
+  EXPECT_EQ(error_of([] { parse_rule(":rho=1"); }),
             "rule: found \":rho=1\", wanted a name such as sam or sam:rho=0.1");
-  EXPECT_EQ(sentence_of([] { parse_rule("sam:0.1"); }),
+  EXPECT_EQ(error_of([] { parse_rule("sam:0.1"); }),
             "rule: found \"0.1\" in \"sam:0.1\", wanted setting=value");
-  EXPECT_EQ(sentence_of([] { parse_rule("sam:rho=1,rho=2"); }),
+  EXPECT_EQ(error_of([] { parse_rule("sam:rho=1,rho=2"); }),
             "rule: \"rho\" appears twice in \"sam:rho=1,rho=2\"");
 }
 
 TEST(Config, ContradictionsAreRefused) {
   Config config;
   config.micro_batch = 200;
-  EXPECT_EQ(sentence_of([&] { require_consistent(config); }),
+  EXPECT_EQ(error_of([&] { require_consistent(config); }),
             "micro_batch: found 200, wanted at most the batch of 128");
   config = {};
   config.nesterov = true;
   config.momentum = 0;
-  EXPECT_NE(sentence_of([&] { require_consistent(config); }), "");
+  EXPECT_NE(error_of([&] { require_consistent(config); }), "");
 }
 
 TEST(Config, LengthAndPlaceMayChangeOnResume) {

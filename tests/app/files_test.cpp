@@ -1,10 +1,11 @@
 #include "polder/app/files.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/expect_error.h"
 #include "app/full_disk.h"
 #include "app/temporary_folder.h"
+#include "test_support.h"
 
 namespace polder::app {
 namespace {
@@ -30,13 +31,13 @@ TEST(WriteFileAtomically, FullDiskKeepsTheOldFile) {
 }
 
 TEST(WriteFileAtomically, NamesAFolderThatIsMissing) {
-  EXPECT_THAT(sentence_of([] { write_file_atomically("/nonexistent/a", "x"); }),
+  EXPECT_THAT(error_of([] { write_file_atomically("/nonexistent/a", "x"); }),
               HasSubstr("/nonexistent/a: No such file or directory"));
 }
 
 TEST(ReadFile, NamesWhatIsWrong) {
-  EXPECT_THAT(sentence_of([] { read_file("/nonexistent"); }), HasSubstr("No such file"));
-  EXPECT_THAT(sentence_of([] { read_file("/tmp"); }), HasSubstr("not a regular file"));
+  EXPECT_THAT(error_of([] { read_file("/nonexistent"); }), HasSubstr("No such file"));
+  EXPECT_THAT(error_of([] { read_file("/tmp"); }), HasSubstr("not a regular file"));
 }
 
 TEST(AppendFile, CutsWhatTheCheckpointDoesNotKnow) {
@@ -53,7 +54,7 @@ TEST(AppendFile, CutsWhatTheCheckpointDoesNotKnow) {
     file.append("three");
   }
   EXPECT_EQ(read_file(folder / "lines"), "one\nthree\n");
-  EXPECT_THAT(sentence_of([&] { AppendFile(folder / "lines", 11); }), HasSubstr("shorter"));
+  EXPECT_THAT(error_of([&] { AppendFile(folder / "lines", 11); }), HasSubstr("shorter"));
   EXPECT_EQ(read_file(folder / "lines"), "one\nthree\n");
 }
 
@@ -64,7 +65,7 @@ TEST(AppendFile, FullDiskIsASentence) {
     for (int i = 0; i < 100; ++i) file.append("0123456789");
   });
   EXPECT_THAT(sentence, HasSubstr("lines: File too large"));
-  const std::string sentence_device = sentence_of([] { AppendFile("/dev/full", 0).append("x"); });
+  const std::string sentence_device = error_of([] { AppendFile("/dev/full", 0).append("x"); });
   EXPECT_THAT(sentence_device, HasSubstr("/dev/full"));
 }
 
@@ -72,17 +73,16 @@ TEST(FolderLock, OneHolderAtATime) {
   const TemporaryFolder folder;
   {
     const FolderLock first(folder.path());
-    EXPECT_THAT(sentence_of([&] { FolderLock second(folder.path()); }),
-                HasSubstr("another polder"));
+    EXPECT_THAT(error_of([&] { FolderLock second(folder.path()); }), HasSubstr("another polder"));
   }
-  EXPECT_EQ(sentence_of([&] { FolderLock second(folder.path()); }), "");
+  EXPECT_EQ(error_of([&] { FolderLock second(folder.path()); }), "");
 }
 
 TEST(MakeFolders, NamesAFileInTheWay) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "x");
-  EXPECT_NE(sentence_of([&] { make_folders(folder / "a" / "b"); }), "");
-  EXPECT_NE(sentence_of([&] { make_folders(folder / "a"); }), "");
+  EXPECT_NE(error_of([&] { make_folders(folder / "a" / "b"); }), "");
+  EXPECT_NE(error_of([&] { make_folders(folder / "a"); }), "");
   make_folders(folder / "b" / "c");
   EXPECT_TRUE(fs::is_directory(folder / "b" / "c"));
 }

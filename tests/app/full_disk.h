@@ -7,7 +7,7 @@
 #include <csignal>
 #include <string>
 
-#include "app/expect_error.h"
+#include "test_support.h"
 
 namespace polder::app {
 
@@ -22,7 +22,7 @@ std::string sentence_on_full_disk(std::size_t bytes, Action action) {
     ::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{bytes, bytes};
     ::setrlimit(RLIMIT_FSIZE, &limit);
-    const std::string sentence = sentence_of(action);
+    const std::string sentence = error_of(action);
     const auto written = ::write(channel[1], sentence.data(), sentence.size());
     ::_exit(written == static_cast<ssize_t>(sentence.size()) ? 0 : 1);
   }

@@ -1,11 +1,12 @@
 #include "polder/app/metrics.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <random>
 
-#include "app/expect_error.h"
+#include "test_support.h"
 
 namespace polder::app {
 namespace {
@@ -68,11 +69,11 @@ TEST(Metrics, AnUnfinishedLastLineIsLeftOut) {
 
 TEST(Metrics, BrokenLinesAreNamed) {
   EXPECT_THAT(
-      sentence_of([] { parse_history("{\"kind\":\"step\",\"step\":1}\nnonsense\n", "m.jsonl"); }),
+      error_of([] { parse_history("{\"kind\":\"step\",\"step\":1}\nnonsense\n", "m.jsonl"); }),
       HasSubstr("m.jsonl: line 2: "));
-  EXPECT_THAT(sentence_of([] { parse_history("{\"kind\":\"stop\"}\n", "m.jsonl"); }),
+  EXPECT_THAT(error_of([] { parse_history("{\"kind\":\"stop\"}\n", "m.jsonl"); }),
               HasSubstr("unknown kind \"stop\""));
-  EXPECT_THAT(sentence_of([] { parse_history("{\"kind\":\"step\"}\n", "m.jsonl"); }),
+  EXPECT_THAT(error_of([] { parse_history("{\"kind\":\"step\"}\n", "m.jsonl"); }),
               HasSubstr("line 1"));
 }
 
@@ -88,8 +89,8 @@ TEST(Result, RoundTrip) {
   EXPECT_EQ(read.test.accuracy, 0.97);
   EXPECT_EQ(read.train_seconds, 12.5);
   EXPECT_TRUE(std::isnan(read.radius));
-  EXPECT_THAT(sentence_of([] { parse_result("[]", "r.json"); }), HasSubstr("r.json: not a result"));
-  EXPECT_THAT(sentence_of([] { parse_result("{", "r.json"); }), HasSubstr("r.json: not a result"));
+  EXPECT_THAT(error_of([] { parse_result("[]", "r.json"); }), HasSubstr("r.json: not a result"));
+  EXPECT_THAT(error_of([] { parse_result("{", "r.json"); }), HasSubstr("r.json: not a result"));
 }
 
 }  // namespace

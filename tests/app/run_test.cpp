@@ -1,15 +1,16 @@
 #include "polder/app/run.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "app/expect_error.h"
 #include "app/full_disk.h"
 #include "app/same_state.h"
 #include "app/temporary_folder.h"
 #include "polder/app/run_folder.h"
 #include "polder/app/safetensors.h"
+#include "test_support.h"
 
 namespace polder::app {
 namespace {
@@ -149,10 +150,10 @@ TEST(Run, AFolderInUseIsRefusedAndKept) {
   const std::string metrics = read_file(folder / "metrics.jsonl");
   RunWatcher nobody;
   const auto never = [] { return false; };
-  EXPECT_THAT(sentence_of([&] { run_training(config, false, nobody, never); }),
+  EXPECT_THAT(error_of([&] { run_training(config, false, nobody, never); }),
               HasSubstr("holds a run already; continue it with --resume"));
   config.lr = 0.3;
-  EXPECT_THAT(sentence_of([&] { run_training(config, true, nobody, never); }),
+  EXPECT_THAT(error_of([&] { run_training(config, true, nobody, never); }),
               HasSubstr("has another configuration: lr differ"));
   EXPECT_EQ(read_file(folder / "metrics.jsonl"), metrics);
 }
@@ -166,7 +167,7 @@ TEST(Run, ALongerRunGoesOn) {
   run_to_end(config, true);
   EXPECT_EQ(parse_result(read_file(folder / "result.json"), "result").steps, 40);
   config.steps = 20;
-  EXPECT_THAT(sentence_of([&] { run_to_end(config, true); }),
+  EXPECT_THAT(error_of([&] { run_to_end(config, true); }),
               HasSubstr("has made 40 steps, more than the 20 wanted"));
 }
 
@@ -177,7 +178,7 @@ TEST(Run, ADamagedCheckpointIsNamedWithTheOneBefore) {
   std::string file = read_file(folder / "checkpoints/step-30.safetensors");
   file[file.size() / 2] = static_cast<char>(file[file.size() / 2] ^ 1);
   write_file_atomically(folder / "checkpoints/step-30.safetensors", file);
-  EXPECT_THAT(sentence_of([&] { run_to_end(config, true); }),
+  EXPECT_THAT(error_of([&] { run_to_end(config, true); }),
               AllOf(HasSubstr("step-30.safetensors is damaged"),
                     HasSubstr("remove it to go on from step 28")));
   EXPECT_TRUE(fs::exists(folder / "checkpoints/step-28.safetensors"));
@@ -191,7 +192,7 @@ TEST(Run, AnotherModelsCheckpointIsRefused) {
   run_to_end(other);
   fs::copy_file(theirs / "checkpoints/step-30.safetensors",
                 ours / "checkpoints/step-99.safetensors");
-  EXPECT_THAT(sentence_of([&] { run_to_end(config, true); }),
+  EXPECT_THAT(error_of([&] { run_to_end(config, true); }),
               HasSubstr("is of another training: found asam with sgd on spirals"));
 }
 

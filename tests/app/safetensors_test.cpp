@@ -1,12 +1,13 @@
 #include "polder/app/safetensors.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <string>
 
-#include "app/expect_error.h"
 #include "polder/core/random.h"
+#include "test_support.h"
 
 namespace polder::app {
 namespace {
@@ -80,10 +81,10 @@ TEST(Safetensors, TensorsAreAligned) {
 TEST(Safetensors, TruncatedAnywhereIsRefused) {
   const std::string file = to_safetensors(sample());
   for (std::size_t size = 0; size < file.size(); ++size)
-    EXPECT_THAT(sentence_of([&] { from_safetensors(file.substr(0, size), "cut.bin"); }),
+    EXPECT_THAT(error_of([&] { from_safetensors(file.substr(0, size), "cut.bin"); }),
                 StartsWith("safetensors: cut.bin: "))
         << size;
-  EXPECT_NE(sentence_of([&] { from_safetensors(file + "x", "long.bin"); }), "");
+  EXPECT_NE(error_of([&] { from_safetensors(file + "x", "long.bin"); }), "");
 }
 
 TEST(Safetensors, FlippedBitsNeverCrash) {
@@ -91,7 +92,7 @@ TEST(Safetensors, FlippedBitsNeverCrash) {
   for (std::size_t bit = 0; bit < file.size() * 8; ++bit) {
     std::string damaged = file;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
-    const std::string said = sentence_of([&] { from_safetensors(damaged, "flip.bin"); });
+    const std::string said = error_of([&] { from_safetensors(damaged, "flip.bin"); });
     EXPECT_TRUE(said.empty() || said.starts_with("safetensors: flip.bin: ")) << said;
   }
 }
@@ -130,24 +131,24 @@ TEST(Safetensors, LiesInTheHeaderAreNamed) {
       {deep, 0, "nested deeper"},
       {"{\"\xff\":1}", 0, "not valid JSON"}};
   for (const auto& [header, data_bytes, complaint] : table)
-    EXPECT_THAT(sentence_of([&] { from_safetensors(file_with(header, data_bytes), "lie.bin"); }),
+    EXPECT_THAT(error_of([&] { from_safetensors(file_with(header, data_bytes), "lie.bin"); }),
                 HasSubstr(complaint))
         << header.substr(0, 200);
 }
 
 TEST(Safetensors, HeaderLongerThanTheFileAllocatesNothing) {
   std::string file(8, '\xff');
-  EXPECT_EQ(sentence_of([&] { from_safetensors(file, "x"); }),
+  EXPECT_EQ(error_of([&] { from_safetensors(file, "x"); }),
             "safetensors: x: the header wants 18446744073709551615 bytes, the file has 0");
 }
 
 TEST(Safetensors, WriterRefusesRepeatedNamesAndBrokenText) {
   Safetensors twice;
   twice.tensors = {{"x", Tensor::scalar(1.0)}, {"x", Tensor::scalar(2.0)}};
-  EXPECT_EQ(sentence_of([&] { to_safetensors(twice); }), "safetensors: the name \"x\" is taken");
+  EXPECT_EQ(error_of([&] { to_safetensors(twice); }), "safetensors: the name \"x\" is taken");
   Safetensors broken;
   broken.metadata = {{"note", "\xff"}};
-  EXPECT_THAT(sentence_of([&] { to_safetensors(broken); }), HasSubstr("UTF-8"));
+  EXPECT_THAT(error_of([&] { to_safetensors(broken); }), HasSubstr("UTF-8"));
 }
 
 TEST(Safetensors, RandomBytesNeverCrash) {
@@ -158,7 +159,7 @@ TEST(Safetensors, RandomBytesNeverCrash) {
     std::string header(1 + below(key.at(trial), 0, 200), ' ');
     for (std::size_t i = 0; i < header.size(); ++i)
       header[i] = alphabet[below(key.at(trial), i + 1, alphabet.size())];
-    EXPECT_NE(sentence_of([&] { from_safetensors(file_with(header, 3), "noise"); }), "");
+    EXPECT_NE(error_of([&] { from_safetensors(file_with(header, 3), "noise"); }), "");
   }
 }
 

@@ -6,7 +6,7 @@
 #include <numbers>
 #include <vector>
 
-#include "app/expect_error.h"
+#include "test_support.h"
 
 namespace polder::app {
 namespace {
@@ -61,7 +61,7 @@ TEST(PairedDifference, OnePairSaysNothing) {
 }
 
 TEST(PairedDifference, RefusesUnequalNumbers) {
-  EXPECT_EQ(sentence_of([] { paired_difference(std::vector<double>{2}, {}); }),
+  EXPECT_EQ(error_of([] { paired_difference(std::vector<double>{2}, {}); }),
             "paired_difference: 1 and 0 values, wanted pairs");
 }
 

@@ -4,14 +4,13 @@
 #include <cmath>
 #include <thread>
 
-#include "autograd/error_of.h"
 #include "polder/autograd/functions.h"
+#include "test_support.h"
 
 namespace polder::autograd {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::error_of;
 
 Variable leaf(const std::vector<double>& values) {
   return Variable(Tensor::from(values, {static_cast<std::int64_t>(values.size())}), true);

@@ -2,8 +2,8 @@
 
 #include <functional>
 
-#include "autograd/error_of.h"
 #include "polder/autograd/functions.h"
+#include "test_support.h"
 
 /// One sentence for each mistake: the function, what was found, what was wanted.
 namespace polder::autograd {
@@ -23,8 +23,7 @@ Tensor int64(const std::vector<std::int64_t>& values) {
 }
 
 void expect_sentences(const std::vector<Mistake>& mistakes) {
-  for (const Mistake& mistake : mistakes)
-    EXPECT_EQ(testing::error_of(mistake.make), mistake.sentence);
+  for (const Mistake& mistake : mistakes) EXPECT_EQ(error_of(mistake.make), mistake.sentence);
 }
 
 constexpr auto kTrailing = Broadcast::trailing;

@@ -5,22 +5,13 @@
 
 #include "polder/core/allocator.h"
 #include "polder/core/batch.h"
+#include "test_support.h"
 
 namespace polder {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Shape, CountsAxesAndElements) {
   const Shape shape{2, 3, 4};

@@ -13,7 +13,6 @@ namespace polder::data {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::sentence_of;
 
 constexpr float kPoison = std::numeric_limits<float>::quiet_NaN();
 
@@ -214,17 +213,17 @@ TEST(Prepare, AppliesTheDrawInOrder) {
 TEST(Check, NamesWhatDoesNotFit) {
   const FloatSet images = two_images({4, 4, 3}, 12);
   const FloatSet points("points", Shape{2}, {1, 2}, {0}, 1);
-  EXPECT_EQ(sentence_of([&] {
+  EXPECT_EQ(error_of([&] {
               check({.normalization = {{1.0F}, {1.0F}}}, images);
             }),
             "normalisation of two: 1 means and 1 deviations for 3 channels");
-  EXPECT_THAT(sentence_of([&] {
+  EXPECT_THAT(error_of([&] {
                 check({.normalization = {{0, 0}, {1, 0}}}, points);
               }),
               HasSubstr("deviation 0, a positive number wanted"));
-  EXPECT_THAT(sentence_of([&] { check({.augmentation = {.flip = true}}, points); }),
+  EXPECT_THAT(error_of([&] { check({.augmentation = {.flip = true}}, points); }),
               HasSubstr("augmentation of points: samples [2]"));
-  EXPECT_THAT(sentence_of([&] { check({.augmentation = {.cutout = -1}}, images); }),
+  EXPECT_THAT(error_of([&] { check({.augmentation = {.cutout = -1}}, images); }),
               HasSubstr("cutout -1"));
 }
 

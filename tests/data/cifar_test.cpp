@@ -13,7 +13,6 @@ using testing::as_bytes;
 using testing::Bytes;
 using testing::Folder;
 using ::testing::HasSubstr;
-using testing::sentence_of;
 
 constexpr std::size_t kPlane = 32 * 32;
 
@@ -60,7 +59,7 @@ TEST(Cifar, NamesBadSizesAndLabels) {
   append_image(file, {3}, 0);
   append_image(file, {10}, 1);
   const auto complaint = [&](const Bytes& bytes, CifarLabel label) {
-    return sentence_of([&] { parse_cifar(as_bytes(bytes), label, "a.bin"); });
+    return error_of([&] { parse_cifar(as_bytes(bytes), label, "a.bin"); });
   };
   EXPECT_EQ(complaint(file, CifarLabel::cifar10),
             "a.bin: image 1 has label 10, labels 0 to 9 wanted");
@@ -102,12 +101,12 @@ TEST(Cifar, LoadsThePublishedFilesInOrder) {
 TEST(Cifar, NamesAMissingOrShortSet) {
   const Folder folder;
   EXPECT_THAT(
-      sentence_of([&] { load_cifar10(Part::train, folder.path()); }),
+      error_of([&] { load_cifar10(Part::train, folder.path()); }),
       AllOf(HasSubstr("CIFAR-10: data_batch_1.bin not found in " + folder.path().string())));
   write_blank(folder, "train.bin", 7, 3074);
-  EXPECT_EQ(sentence_of([&] { load_cifar100(Part::train, folder.path()); }),
+  EXPECT_EQ(error_of([&] { load_cifar100(Part::train, folder.path()); }),
             "cifar-100: 7 images in " + folder.path().string() + ", 50000 wanted");
-  EXPECT_EQ(sentence_of([&] { load_cifar100(Part::test, folder.path()); }),
+  EXPECT_EQ(error_of([&] { load_cifar100(Part::test, folder.path()); }),
             (folder.path() / "test.bin: no such file").string());
 }
 

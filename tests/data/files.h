@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "polder/core/error.h"
+#include "test_support.h"
 
 namespace polder::data::testing {
 
@@ -65,16 +65,5 @@ class Folder {
  private:
   std::filesystem::path path_;
 };
-
-/// The sentence of the Error that `action` throws, "" when it throws none.
-template <class Action>
-std::string sentence_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 }  // namespace polder::data::testing

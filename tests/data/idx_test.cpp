@@ -17,7 +17,6 @@ using testing::Bytes;
 using testing::Folder;
 using testing::gzip;
 using ::testing::HasSubstr;
-using testing::sentence_of;
 
 void append_word(Bytes& out, std::uint32_t word) {
   for (const int shift : {24, 16, 8, 0}) out.push_back(static_cast<std::uint8_t>(word >> shift));
@@ -41,7 +40,7 @@ Bytes random_bytes(std::size_t count, std::uint64_t seed, std::uint64_t bound = 
 IdxArray parse(const Bytes& file, int rank) { return parse_idx(as_bytes(file), rank, "a.gz"); }
 
 std::string complaint(const Bytes& file, int rank) {
-  return sentence_of([&] { parse(file, rank); });
+  return error_of([&] { parse(file, rank); });
 }
 
 TEST(Idx, ReadsBackWhatWasWritten) {
@@ -144,7 +143,7 @@ TEST(IdxImages, MakesAnImageSet) {
     for (std::size_t j = 0; j < 4; ++j)
       EXPECT_EQ(sample[j], static_cast<float>(pixels[static_cast<std::size_t>(i) * 4 + j]) / 255);
   }
-  EXPECT_THAT(sentence_of([&] { set.read(3, sample); }), HasSubstr("toy: sample 3 of 3"));
+  EXPECT_THAT(error_of([&] { set.read(3, sample); }), HasSubstr("toy: sample 3 of 3"));
 }
 
 TEST(IdxImages, NamesBadLabelsCountsAndFiles) {
@@ -153,7 +152,7 @@ TEST(IdxImages, NamesBadLabelsCountsAndFiles) {
   const auto wrong = folder.write("wrong.gz", gzip(idx({3}, {2, 3, 1})));
   const auto few = folder.write("few.gz", gzip(idx({2}, {2, 1})));
   const auto read = [&](const std::filesystem::path& labels) {
-    return sentence_of([&] { read_idx_images(images, labels, "toy", 3); });
+    return error_of([&] { read_idx_images(images, labels, "toy", 3); });
   };
   EXPECT_EQ(read(wrong), wrong.string() + ": sample 1 has label 3, labels 0 to 2 wanted");
   EXPECT_EQ(read(few), images.string() + ": 3 images, but " + few.string() + " has 2 labels");
@@ -163,7 +162,7 @@ TEST(IdxImages, NamesBadLabelsCountsAndFiles) {
 
 TEST(FashionMnist, MissingFolderIsNamed) {
   const Folder folder;
-  EXPECT_THAT(sentence_of([&] { load_fashion_mnist(Part::train, folder.path()); }),
+  EXPECT_THAT(error_of([&] { load_fashion_mnist(Part::train, folder.path()); }),
               AllOf(HasSubstr(folder.path().string()), HasSubstr("train-images-idx3-ubyte.gz")));
 }
 

@@ -10,7 +10,6 @@ namespace polder::data {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::sentence_of;
 
 std::vector<std::int64_t> cycle(std::int64_t n, std::int64_t classes) {
   std::vector<std::int64_t> labels;
@@ -88,17 +87,17 @@ TEST(AsymmetricNoise, FollowsAMapAndSparesTheClassesThatMapToThemselves) {
 
 TEST(LabelNoise, NamesWhatIsWrong) {
   const auto labels = cycle(10, 3);
-  EXPECT_EQ(sentence_of([&] { symmetric_noise(labels, 3, 1.5, 0); }),
+  EXPECT_EQ(error_of([&] { symmetric_noise(labels, 3, 1.5, 0); }),
             "label noise: rate 1.5, 0 to 1 wanted");
-  EXPECT_THAT(sentence_of([&] { symmetric_noise(labels, 3, std::nan(""), 0); }), HasSubstr("nan"));
-  EXPECT_EQ(sentence_of([&] { symmetric_noise(labels, 2, 0.1, 0); }),
+  EXPECT_THAT(error_of([&] { symmetric_noise(labels, 3, std::nan(""), 0); }), HasSubstr("nan"));
+  EXPECT_EQ(error_of([&] { symmetric_noise(labels, 2, 0.1, 0); }),
             "label noise: label 2, 0 to 1 wanted");
-  EXPECT_EQ(sentence_of([&] { symmetric_noise(labels, 1, 0.1, 0); }),
+  EXPECT_EQ(error_of([&] { symmetric_noise(labels, 1, 0.1, 0); }),
             "label noise: 1 classes, at least 2 wanted");
   const std::vector<std::int64_t> short_map{1, 0}, wild_map{1, 2, 3};
-  EXPECT_EQ(sentence_of([&] { asymmetric_noise(labels, 3, 0.1, 0, short_map); }),
+  EXPECT_EQ(error_of([&] { asymmetric_noise(labels, 3, 0.1, 0, short_map); }),
             "label noise: a map of 2 classes for 3");
-  EXPECT_EQ(sentence_of([&] { asymmetric_noise(labels, 3, 0.1, 0, wild_map); }),
+  EXPECT_EQ(error_of([&] { asymmetric_noise(labels, 3, 0.1, 0, wild_map); }),
             "label noise: a map to class 3, 0 to 2 wanted");
 }
 

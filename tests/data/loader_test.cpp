@@ -16,7 +16,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::sentence_of;
 
 /// Images that all differ: pixel j of image i is a random byte.
 ImageSet random_images(std::int64_t n, const Shape& shape) {
@@ -200,7 +199,7 @@ TEST(Loader, RefusesPositionsWhereNoBatchStarts) {
   Loader loader(images(), even_indices(), augmented(4));
   for (const LoaderPosition wrong :
        {LoaderPosition{-1, 0}, {0, 4}, {0, 32}, {0, -8}, {std::int64_t{1} << 33, 0}})
-    EXPECT_THAT(sentence_of([&] { loader.seek(wrong); }), HasSubstr("no batch starts at"));
+    EXPECT_THAT(error_of([&] { loader.seek(wrong); }), HasSubstr("no batch starts at"));
 }
 
 TEST(Loader, KeptBatchesAreNotOverwritten) {
@@ -251,7 +250,7 @@ TEST(Loader, AnExceptionInTheThreadReachesTheCallerAtItsBatch) {
     Loader loader(set, all_indices(set), {.batch_size = 4, .shuffle = false, .prefetch = prefetch});
     walk(loader, 2);
     for (int attempt = 0; attempt < 2; ++attempt) {
-      EXPECT_EQ(sentence_of([&] { loader.next(); }), "fragile: sample 10 cannot be read");
+      EXPECT_EQ(error_of([&] { loader.next(); }), "fragile: sample 10 cannot be read");
       EXPECT_EQ(loader.position(), (LoaderPosition{0, 8}));
     }
     set.broken = false;
@@ -270,7 +269,7 @@ TEST(Loader, MovesWithItsThread) {
 
 TEST(Loader, NamesWhatIsWrong) {
   const auto complaint = [](std::vector<std::int64_t> indices, LoaderOptions options) {
-    return sentence_of([&] { Loader(images(), std::move(indices), std::move(options)); });
+    return error_of([&] { Loader(images(), std::move(indices), std::move(options)); });
   };
   EXPECT_EQ(complaint({0, 1, 2}, {.batch_size = 4}),
             "Loader: batch size 4 for 3 samples of random, 1 to 3 wanted");
@@ -303,7 +302,7 @@ TEST(ForEachBatch, VisitsEverySampleInOrderWithoutAugmentation) {
   });
   EXPECT_EQ(seen, indices);
   EXPECT_THAT(sizes, ElementsAre(10, 10, 7));
-  EXPECT_THAT(sentence_of([&] { for_each_batch(images(), indices, 0, {}, {}); }),
+  EXPECT_THAT(error_of([&] { for_each_batch(images(), indices, 0, {}, {}); }),
               HasSubstr("batch size 0"));
 }
 
@@ -316,7 +315,7 @@ TEST(RelabelledSet, ChangesLabelsOnly) {
   EXPECT_EQ(relabelled.inputs, original.inputs);
   EXPECT_EQ(relabelled.targets, std::vector<std::int64_t>(8, 2));
   EXPECT_NE(original.targets, relabelled.targets);
-  EXPECT_THAT(sentence_of([&] {
+  EXPECT_THAT(error_of([&] {
                 RelabelledSet(images(), {1, 2});
               }),
               HasSubstr("2 new labels for 53 samples"));

@@ -14,7 +14,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::sentence_of;
 
 TEST(LargestRemainder, HandWorkedCases) {
   EXPECT_THAT(largest_remainder(10, std::vector{0.5, 0.25, 0.25}), ElementsAre(5, 3, 2));
@@ -64,11 +63,11 @@ TEST(StratifiedSplit, SeedDecidesWhichSamples) {
 
 TEST(StratifiedSplit, NamesBadFractions) {
   const std::vector<std::int64_t> labels(10, 0);
-  EXPECT_THAT(sentence_of([&] {
+  EXPECT_THAT(error_of([&] {
                 stratified_split(labels, std::vector{0.5, 0.4}, 0);
               }),
               HasSubstr("sum to 0.9, 1 wanted"));
-  EXPECT_THAT(sentence_of([&] {
+  EXPECT_THAT(error_of([&] {
                 stratified_split(labels, std::vector{1.5, -0.5}, 0);
               }),
               HasSubstr("fraction -0.5"));

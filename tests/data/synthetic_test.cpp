@@ -12,7 +12,6 @@ namespace polder::data {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::sentence_of;
 using Vector = std::vector<double>;
 
 TEST(Spirals, PointsLieOnTheirArms) {
@@ -48,7 +47,7 @@ TEST(Spirals, NoiseHasItsDeviationAndSeedsDiffer) {
   SpiralOptions other = clean;
   other.seed = 5;
   EXPECT_NE(spirals(other).values(0)[0], a.values(0)[0]);
-  EXPECT_THAT(sentence_of([] { spirals({.samples = 2, .arms = 3}); }), HasSubstr("3 arms"));
+  EXPECT_THAT(error_of([] { spirals({.samples = 2, .arms = 3}); }), HasSubstr("3 arms"));
 }
 
 Valley wide_valley() { return {.dimension = 4, .barrier = 0.3, .sharp = 50, .flat = 0.5}; }
@@ -127,7 +126,7 @@ TEST(Valley, SampleNoiseCancelsExactlyAndHasItsDeviation) {
       squares += 2.0 * rows.values(i)[j] * rows.values(i)[j];
     }
   EXPECT_NEAR(squares / 40000, 0.25, 5 * 0.25 * std::sqrt(2.0 / 20000));
-  EXPECT_THAT(sentence_of([&] { valley_samples(valley, 3, 0.5, 0); }), HasSubstr("3 samples"));
+  EXPECT_THAT(error_of([&] { valley_samples(valley, 3, 0.5, 0); }), HasSubstr("3 samples"));
 }
 
 /// Where plain SGD (radius 0) or SAM ends that starts in the sharp minimum, on mini-batches of 8.

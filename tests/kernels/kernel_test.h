@@ -8,6 +8,7 @@
 
 #include "kernels/tolerance.h"
 #include "polder/kernels/backend.h"
+#include "test_support.h"
 
 // What the tests of the kernels share. Every test runs for each device present and each element
 // type; oracles work on float64 copies of what the device was given.

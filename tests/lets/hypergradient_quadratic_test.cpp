@@ -57,7 +57,7 @@ class Quadratics : public testing::TestWithParam<std::uint64_t> {
  protected:
   Quadratic lower_ = random_quadratic(kWeights, GetParam(), "lower");
   Quadratic upper_ = random_quadratic(kWeights, GetParam(), "upper");
-  Vector w_ = normal_vector(kWeights, GetParam(), "w");
+  Vector w_ = normal_values(kWeights, "w", GetParam());
   Problem problem_{w_, {lower_, upper_}, rows_of({0}), rows_of({1})};
 };
 

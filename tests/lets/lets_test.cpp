@@ -177,7 +177,7 @@ TEST_P(EveryWay, CostsWhatTheHeaderSays) {
 TEST(Lets, LearnsToNarrowTheGap) {
   const Quadratic lower = random_quadratic(6, 11, "lower"),
                   upper = random_quadratic(6, 11, "upper");
-  const Vector start = normal_vector(6, 11, "w");
+  const Vector start = normal_values(6, "w", 11);
   const auto objective_after = [&](int upper_steps) {
     nn::ParameterArena arena({{"w", Tensor::from(start, {6})}});
     QuadraticObjective objective(arena, {lower, upper});
@@ -279,7 +279,7 @@ TEST(Lets, LeavesNothingBehindWhenTheObjectiveThrows) {
   for (const bool per_segment : {false, true}) {
     for (int fuse = 1; fuse <= 6; ++fuse) {  // 2 of the rule, 2 of the difference, 2 of the gap
       SCOPED_TRACE(fmt::format("pass {}, per segment {}", fuse, per_segment));
-      nn::ParameterArena arena({{"w", Tensor::from(normal_vector(5, 1, "w"), {5})}});
+      nn::ParameterArena arena({{"w", Tensor::from(normal_values(5, "w"), {5})}});
       FailingObjective objective(
           arena, {random_quadratic(5, 1, "lower"), random_quadratic(5, 1, "upper")});
       objective.validation = rows_of({1});
@@ -292,7 +292,7 @@ TEST(Lets, LeavesNothingBehindWhenTheObjectiveThrows) {
       EXPECT_EQ(objective.observer(), nullptr);
       EXPECT_FALSE(arena.at_twin());
       EXPECT_EQ(lets->radius().to_vector<double>()[0], 0.05);
-      EXPECT_EQ(error_of([&] { step.run(rows_of({0}), 1); }), "no error");
+      EXPECT_EQ(error_of([&] { step.run(rows_of({0}), 1); }), "");
     }
   }
 }
@@ -360,7 +360,7 @@ TEST(Lets, RefusesABaseWithoutExactDerivativeUnlessAllowed) {
     return error_of([&] { step.run(random_images(16, 0, DType::float32), 0); });
   };
   EXPECT_THAT(step_with(false), HasSubstr("the base optimizer has no exact derivative"));
-  EXPECT_EQ(step_with(true), "no error");
+  EXPECT_EQ(step_with(true), "");
 }
 
 }  // namespace

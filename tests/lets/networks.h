@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "polder/nn/pooling.h"
 #include "polder/optim/model_objective.h"
 #include "polder/optim/rule.h"
+#include "test_support.h"
 
 /// Small networks on random images, built afresh from a seed as often as wanted.
 namespace polder::lets {
@@ -25,12 +27,9 @@ inline Batch random_images(std::int64_t rows, std::uint64_t seed, DType dtype = 
   Batch batch;
   batch.inputs = Tensor::empty(shape, dtype);
   kernels::backend_of(batch.inputs).random_normal(random_key(seed, "images"), 0, 1, batch.inputs);
-  std::vector<std::int64_t> labels, indices;
-  for (std::int64_t i = 0; i < rows; ++i) {
-    labels.push_back(static_cast<std::int64_t>(below(random_key(seed, "labels"), i, kClasses)));
-    indices.push_back(i);
-  }
-  batch.targets = Tensor::from(labels, {rows});
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(rows));
+  std::iota(indices.begin(), indices.end(), 0);
+  batch.targets = Tensor::from(random_labels(rows, kClasses, random_key(seed, "labels")), {rows});
   batch.indices = Tensor::from(indices, {rows});
   return batch;
 }

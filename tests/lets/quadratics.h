@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "polder/core/random.h"
 #include "polder/optim/objective.h"
+#include "test_support.h"
 
 /// A training problem whose every answer is known in closed form.
 namespace polder::lets {
@@ -34,12 +34,6 @@ inline Vector plus(const Vector& x, double scale, const Vector& y) {
   return z;
 }
 
-inline Vector normal_vector(std::size_t size, std::uint64_t seed, const std::string& stream) {
-  Vector x(size);
-  for (std::size_t i = 0; i < size; ++i) x[i] = normal(random_key(seed, stream), i);
-  return x;
-}
-
 inline Vector Quadratic::times(const Vector& v) const {
   Vector y;
   for (const Vector& row : a) y.push_back(inner(row, v));
@@ -54,8 +48,8 @@ inline double Quadratic::value(const Vector& w) const {
 inline Quadratic random_quadratic(std::size_t n, std::uint64_t seed, const std::string& stream) {
   std::vector<Vector> m;
   for (std::size_t i = 0; i < n; ++i)
-    m.push_back(normal_vector(n, seed, stream + "/m" + std::to_string(i)));
-  Quadratic q{std::vector<Vector>(n, Vector(n)), normal_vector(n, seed, stream + "/b"),
+    m.push_back(normal_values(n, stream + "/m" + std::to_string(i), seed));
+  Quadratic q{std::vector<Vector>(n, Vector(n)), normal_values(n, stream + "/b", seed),
               normal(random_key(seed, stream + "/c"), 0)};
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < n; ++j)

@@ -3,21 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "polder/core/error.h"
 #include "polder/core/state.h"
+#include "test_support.h"
 
 namespace polder::lets {
-
-/// The sentence of the Error that f throws.
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// Remembers what it is shown by name; after `recall` it shows it back.
 class Memory final : public StateVisitor {

@@ -35,7 +35,7 @@ class BatchNormTest : public testing::Test {
  protected:
   BatchNormTest() {
     for (const Parameter& parameter : layer_.parameters())
-      parameter.variable.value().copy_from(random_tensor({kChannels}, parameter.name));
+      parameter.variable.value().copy_from(normal_tensor({kChannels}, parameter.name));
   }
   std::vector<double> run(const Tensor& x, Pass pass) {
     return layer_.forward(Variable(x), pass).value().to_vector<double>();
@@ -57,7 +57,7 @@ class BatchNormTest : public testing::Test {
   }
 
   BatchNorm layer_{Build{.dtype = DType::float64}, kChannels};
-  Tensor x_ = random_tensor({4, 2, 5, kChannels}, "x");
+  Tensor x_ = normal_tensor({4, 2, 5, kChannels}, "x");
 };
 
 TEST_F(BatchNormTest, TrainingNormalisesWithTheBatch) {
@@ -77,7 +77,7 @@ TEST_F(BatchNormTest, StatisticsMoveOnlyWhenTold) {
   EXPECT_THAT(buffer("running_mean"), Each(0.0));
   EXPECT_THAT(buffer("running_variance"), Each(1.0));
 
-  const Tensor other = random_tensor({6, kChannels}, "other");
+  const Tensor other = normal_tensor({6, kChannels}, "other");
   std::vector<double> mean(kChannels, 0.0), variance(kChannels, 1.0);
   for (const Tensor& batch : {x_, other}) {
     run(batch, {.training = true, .move_statistics = true});
@@ -94,7 +94,7 @@ TEST_F(BatchNormTest, StatisticsMoveOnlyWhenTold) {
 TEST_F(BatchNormTest, EvaluationReadsTheRunningStatistics) {
   for (int i = 0; i < 3; ++i) run(x_, {});
   const auto mean = buffer("running_mean"), variance = buffer("running_variance");
-  const Tensor one = random_tensor({1, kChannels}, "one");
+  const Tensor one = normal_tensor({1, kChannels}, "one");
   const auto wanted = normalised(one, mean, variance);
   EXPECT_THAT(run(one, {.training = false}), Pointwise(DoubleNear(1e-12), wanted));
   EXPECT_EQ(buffer("running_mean"), mean);
@@ -102,7 +102,7 @@ TEST_F(BatchNormTest, EvaluationReadsTheRunningStatistics) {
 
 TEST_F(BatchNormTest, RefusesToMeasureASingleValue) {
   EXPECT_EQ(error_of([&] {
-              run(random_tensor({1, kChannels}, "one"), {});
+              run(normal_tensor({1, kChannels}, "one"), {});
             }),
             "BatchNorm: input [1, 3] has fewer than 2 values a channel to measure while training");
 }

@@ -25,7 +25,7 @@ class DropoutTest : public testing::Test {
 
   Sequential net_{kBuild};
   RandomKey step_ = random_key(9, "masks", 4);
-  Tensor x_ = random_tensor({50, 3, 7}, "x");
+  Tensor x_ = normal_tensor({50, 3, 7}, "x");
 };
 
 TEST_F(DropoutTest, TheSamePassKeyReplaysTheMasks) {

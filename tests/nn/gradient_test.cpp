@@ -57,8 +57,8 @@ class Problem {
   explicit Problem(const Case& kind)
       : model_(kind.make()),
         arena_(*model_),
-        x_(random_tensor(Shape(batch_sizes(kind.input)), "x")),
-        labels_(random_labels(kRows, kClasses)) {}
+        x_(normal_tensor(Shape(batch_sizes(kind.input)), "x")),
+        labels_(Tensor::from(random_labels(kRows, kClasses, random_key(1, "labels")), {kRows})) {}
 
   ParameterArena& arena() { return arena_; }
 
@@ -102,7 +102,7 @@ class Problem {
   std::vector<double> direction() const {
     const Tensor all = arena_.make_flat();
     for (const Segment& segment : arena_.segments())
-      arena_.part(all, segment).copy_from(random_tensor(segment.shape, segment.name));
+      arena_.part(all, segment).copy_from(normal_tensor(segment.shape, segment.name));
     return all.to_vector<double>();
   }
 

@@ -30,13 +30,13 @@ Variable run(Module& layer, const Tensor& x) {
 
 /// Gives a bias other values than its zeros.
 void set(const Variable& parameter, const std::string& stream) {
-  parameter.value().copy_from(random_tensor(parameter.shape(), stream));
+  parameter.value().copy_from(normal_tensor(parameter.shape(), stream));
 }
 
 TEST(Linear, MultipliesTheLastAxis) {
   Linear layer(kBuild, 5, 3);
   set(parameter_of(layer, "bias"), "bias");
-  const Tensor x = random_tensor({2, 7, 5}, "x");
+  const Tensor x = normal_tensor({2, 7, 5}, "x");
   const auto w = values_of(parameter_of(layer, "weight"));
   const auto b = values_of(parameter_of(layer, "bias"));
   const auto in = x.to_vector<double>();
@@ -64,7 +64,7 @@ TEST(Conv2d, MatchesTheNaiveSumWithStridePaddingAndGroups) {
   Conv2d layer(kBuild, Ci, Co, K, {.stride = S, .padding = P, .groups = G});
   set(parameter_of(layer, "bias"), "bias");
   EXPECT_EQ(parameter_of(layer, "weight").shape(), (Shape{Co, K, K, Ci / G}));
-  const Tensor x = random_tensor({N, H, W, Ci}, "x");
+  const Tensor x = normal_tensor({N, H, W, Ci}, "x");
   const auto in = x.to_vector<double>();
   const auto w = values_of(parameter_of(layer, "weight"));
   const auto b = values_of(parameter_of(layer, "bias"));
@@ -98,7 +98,7 @@ TEST(LayerNorm, NormalisesEachRow) {
   set(parameter_of(layer, "beta"), "beta");
   const auto gamma = values_of(parameter_of(layer, "gamma"));
   const auto beta = values_of(parameter_of(layer, "beta"));
-  const Tensor x = random_tensor({3, 2, 7}, "x");
+  const Tensor x = normal_tensor({3, 2, 7}, "x");
   const auto in = x.to_vector<double>();
   std::vector<double> wanted;
   for (std::size_t r = 0; r < 6; ++r) {
@@ -153,7 +153,7 @@ TEST(Sequential, RunsLayersInOrder) {
   Sequential net(kBuild);
   net.add<Linear>("fc", 3, 2);
   net.add<Activation>("act", "tanh");
-  const Tensor x = random_tensor({4, 3}, "x");
+  const Tensor x = normal_tensor({4, 3}, "x");
   Linear alone(kBuild.in("fc"), 3, 2);
   std::vector<double> wanted = values_of(run(alone, x));
   for (double& v : wanted) v = std::tanh(v);
