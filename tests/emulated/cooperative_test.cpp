@@ -92,10 +92,10 @@ TEST_F(CooperativeTest, GridSyncWantsACooperativeLaunch) {
 }
 
 TEST_F(CooperativeTest, BlocksThatDoNotFitAreRefused) {
-  EXPECT_THAT(error_of([] {
-                run(Launch{.blocks = 9, .threads = 1024, .cooperative = true}, meet_in_the_grid);
-              }),
-              ::testing::HasSubstr("9 blocks in a cooperative launch, the machine holds 8 of them"));
+  EXPECT_THAT(
+      error_of(
+          [] { run(Launch{.blocks = 9, .threads = 1024, .cooperative = true}, meet_in_the_grid); }),
+      ::testing::HasSubstr("9 blocks in a cooperative launch, the machine holds 8 of them"));
   EXPECT_THAT(error_of([] {
                 run(Launch{.blocks = 5,
                            .threads = 32,
