@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "polder/kernels/cpu/box_muller.h"
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/parallel.h"
@@ -47,9 +48,10 @@ void CpuBackend::random_normal(RandomKey key, double mean, double deviation, Ten
       // Normal i is made of words 2 i and 2 i + 1, as in polder::normal.
       for_stream(key, 2 * static_cast<std::uint64_t>(begin), 2 * (end - begin),
                  [=](const std::uint32_t* words, std::int64_t from, std::int64_t count) {
-                   for (std::int64_t k = 0; k < count; k += 2)
-                     out[begin + (from + k) / 2] =
-                         static_cast<T>(mean + deviation * normal_from(words[k], words[k + 1]));
+                   T* target = out + begin + from / 2;
+                   for (std::int64_t k = 0; k < count / 2; ++k)
+                     target[k] = static_cast<T>(
+                         mean + deviation * box_muller(words[2 * k], words[2 * k + 1]));
                  });
     });
   });

@@ -3,6 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cfloat>
+#include <numbers>
+#include <vector>
+
+#include "polder/core/random.h"
+#include "polder/kernels/cpu/box_muller.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -65,6 +70,44 @@ TEST(VectorMath, KeepsTheSignOfZero) {
   EXPECT_TRUE(std::signbit(vector_math::tanh(-0.0F)));
   EXPECT_TRUE(std::signbit(vector_math::erf(-0.0F)));
   EXPECT_FALSE(std::signbit(vector_math::tanh(0.0F)));
+}
+
+/// Words everywhere, and dense around the ends and the eighths of their range, where the
+/// polynomials take turns.
+std::vector<std::uint32_t> telling_words() {
+  std::vector<std::uint32_t> words;
+  for (std::uint64_t word = 0; word < 0x100000000U; word += 10007)
+    words.push_back(static_cast<std::uint32_t>(word));
+  for (std::uint32_t eighth = 0; eighth < 8; ++eighth)
+    for (std::uint32_t offset = 0; offset < 200; ++offset)
+      words.push_back(eighth * 0x20000000U + offset - 100);
+  return words;
+}
+
+TEST(BoxMuller, LogarithmAndCosineStayNearTheTruth) {
+  constexpr long double kTurn = 2 * std::numbers::pi_v<long double>;
+  double worst_logarithm = 0, worst_cosine = 0;
+  for (const std::uint32_t word : telling_words()) {
+    const double x = (word + 1.0) * 0x1p-32, u = word * 0x1p-32;
+    const long double logarithm = std::log(static_cast<long double>(x));
+    const double off = static_cast<double>(std::abs(log_of_uniform(x) - logarithm));
+    worst_logarithm = std::max(worst_logarithm, off / static_cast<double>(-logarithm + 1e-30L));
+    const double cosine_off = static_cast<double>(std::abs(cos_of_turns(u) - std::cos(kTurn * u)));
+    worst_cosine = std::max(worst_cosine, cosine_off);
+  }
+  EXPECT_LE(worst_logarithm, 2 * DBL_EPSILON);
+  EXPECT_LE(worst_cosine, 2 * DBL_EPSILON);
+}
+
+TEST(BoxMuller, IsTheNormalOfTheCore) {
+  const std::vector<std::uint32_t> words = telling_words();
+  double worst = 0;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::uint32_t other = words[i * 7919 % words.size()];
+    const double off = std::abs(box_muller(words[i], other) - normal_from(words[i], other));
+    worst = std::max(worst, off);
+  }
+  EXPECT_LE(worst, 32 * DBL_EPSILON);
 }
 
 }  // namespace
