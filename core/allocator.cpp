@@ -145,8 +145,9 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   AllocatorStats& stats = blocks_->stats;
   stats.bytes_in_use += size;
   if (stats.bytes_in_use > stats.peak_bytes) stats.peak_bytes = stats.bytes_in_use;
-  open_memory(block, bytes);
-  close_memory(static_cast<std::byte*>(block) + bytes, size - bytes);
+  open_memory(block, size);
+  // A reserved block has had other tenants, who write it again at every replay.
+  if (owner == nullptr) close_memory(static_cast<std::byte*>(block) + bytes, size - bytes);
   return block;
 }
 
