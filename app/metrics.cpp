@@ -37,6 +37,10 @@ StepRecord step_of(const Json& json) {
   record.rate = number(json, "rate");
   record.radius = number(json, "radius");
   if (json.contains("radii")) record.radii = json["radii"].get<std::vector<double>>();
+  record.gradient_evaluations = number(json, "gradient_evaluations");
+  if (const auto found = json.find("scalars"); found != json.end())
+    for (const auto& [name, value] : found->items())
+      record.scalars.emplace_back(name, value.get<double>());
   return record;
 }
 
@@ -82,6 +86,10 @@ std::string to_json_line(const StepRecord& record) {
   put(json, "rate", record.rate);
   put(json, "radius", record.radius);
   if (!record.radii.empty()) json["radii"] = record.radii;
+  put(json, "gradient_evaluations", record.gradient_evaluations);
+  if (record.scalars.empty()) return json.dump();
+  Json& scalars = json["scalars"] = Json::object();
+  for (const auto& [name, value] : record.scalars) put(scalars, name, value);
   return json.dump();
 }
 

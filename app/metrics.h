@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace polder::app {
@@ -19,8 +20,10 @@ struct StepRecord {
   double perturbed_loss = kNotMeasured;
   double gradient_norm = kNotMeasured;
   double rate = kNotMeasured;
-  double radius = kNotMeasured;  // the mean with one radius per segment
-  std::vector<double> radii{};   // one per segment, when there are several
+  double radius = kNotMeasured;                           // the mean with one radius per segment
+  std::vector<double> radii{};                            // one per segment, when there are several
+  double gradient_evaluations = kNotMeasured;             // of this step
+  std::vector<std::pair<std::string, double>> scalars{};  // what only the rule knows, by name
 };
 
 /// Mean loss and share of right answers on one set of samples.

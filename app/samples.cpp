@@ -121,10 +121,11 @@ data::Loader Samples::training_loader() const {
   return data::Loader(*training_, training_indices_, loader_options_);
 }
 
-data::Loader Samples::validation_loader() const {
+data::Loader Samples::validation_loader(double share) const {
   data::LoaderOptions options = loader_options_;
+  const auto wanted = static_cast<std::int64_t>(share * static_cast<double>(options.batch_size));
   options.batch_size =
-      std::min(options.batch_size, static_cast<std::int64_t>(validation_indices_.size()));
+      std::clamp(wanted, std::int64_t{1}, static_cast<std::int64_t>(validation_indices_.size()));
   options.seed ^= 1;
   options.prefetch = 1;
   return data::Loader(*training_, validation_indices_, options);

@@ -34,7 +34,8 @@ class Samples {
 
   /// Endless batches of the training and of the held-out samples, augmented alike.
   data::Loader training_loader() const;
-  data::Loader validation_loader() const;
+  /// `share`: rows of a validation batch as a share of the training batch.
+  data::Loader validation_loader(double share = 1.0) const;
   /// A second walk over the training samples, in an order of its own.
   data::Loader fresh_training_loader() const;
 

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <thread>
 
 #include "polder/app/receipts.h"
@@ -17,6 +19,7 @@
 #include "polder/nn/models/registry.h"
 #include "polder/optim/model_objective.h"
 #include "polder/optim/schedule.h"
+#include "polder/optim/snapshot.h"
 #include "polder/optim/training_step.h"
 
 namespace polder::app {
@@ -118,12 +121,11 @@ class Trainer::Impl {
                    static_cast<std::uint64_t>(config.seed)),
         rule_(known_rules().make(config.rule, optim::Settings(config.settings), arena_)),
         base_(build_optimizer(config, arena_)),
-        training_step_(objective_, *rule_, *base_, config.clip),
         schedule_(schedule_of(config)) {
     set_threads(config.threads);
     objective_.set_micro_batch(config.micro_batch);
-    set_up_validation();
-    schedule_.rate(0, total_steps());
+    set_up_objective();
+    training_step_.emplace(objective_, *rule_, *base_, config.clip);
   }
 
   std::int64_t steps_made() const { return steps_; }
@@ -137,7 +139,7 @@ class Trainer::Impl {
     const Stopwatch watch;
     const double rate = schedule_.rate(steps_, total_steps());
     base_->set_rate(rate);
-    const optim::StepReport report = training_step_.run(to_device(loader_.next()), steps_);
+    const optim::StepReport report = training_step_->run(to_device(loader_.next()), steps_);
     const double norm = gradient_norm();
     require_finite(report, norm, rate);
     ++steps_;
@@ -147,12 +149,20 @@ class Trainer::Impl {
     record.perturbed_loss = read(report.perturbed_loss);
     record.gradient_norm = report.gradient_norm.defined() ? read(report.gradient_norm) : norm;
     put_radius(report.radius, record);
+    const optim::WorkCount work = objective_.work();
+    record.gradient_evaluations = work.gradients - work_before_;
+    work_before_ = work.gradients;
+    if (report.decision.defined()) record.scalars.emplace_back("perturbed", read(report.decision));
+    for (const auto& [name, value] : report.scalars) record.scalars.emplace_back(name, read(value));
     radius_ = record.radius;
     return record;
   }
 
   EvaluationRecord evaluate() {
     EvaluationRecord record{.step = steps_, .epoch = epoch()};
+    std::optional<optim::AtSnapshot> average;
+    if (optim::Snapshot* weights = rule_->averaged(objective_))
+      average.emplace(objective_, *weights);
     record.training = score(samples_.training(), spread(samples_.training_indices(), 2000));
     record.validation = score(samples_.training(), samples_.validation_indices());
     record.test = score(samples_.test(), samples_.test_indices());
@@ -184,7 +194,7 @@ class Trainer::Impl {
     result.test = last_.test;
     result.best_validation_accuracy = best_validation_accuracy_;
     result.radius = radius_;
-    const optim::WorkCount& work = objective_.work();
+    const optim::WorkCount work = objective_.work();
     result.gradient_evaluations = work.gradients;
     result.forward_passes = work.forwards;
     result.hessian_products = work.hessian_products;
@@ -216,15 +226,28 @@ class Trainer::Impl {
   }
 
  private:
-  void set_up_validation() {
-    const optim::RuleEntry& entry = known_rules().find(config_.rule);
-    require(!entry.needs_validation || config_.validation > 0.0,
+  void set_up_objective() {
+    const auto [rate_min, rate_max] = schedule_.range(total_steps());
+    objective_.set_course({total_steps(), steps_per_epoch(), rate_min, rate_max});
+    const data::Dataset& training = samples_.training();
+    const auto rows = [this](std::span<const std::int64_t> indices) {
+      return to_device(data::gather(samples_.training(), indices, samples_.normalization()));
+    };
+    objective_.set_training_set(
+        {training.size(), training.classes(), samples_.training_indices(), rows});
+    set_up_other_batches(
+        optim::needs_of(known_rules().find(config_.rule), optim::Settings(config_.settings)));
+  }
+
+  void set_up_other_batches(const optim::RuleNeeds& needs) {
+    require(needs.validation == 0.0 || config_.validation > 0.0,
             "rule {}: wants held-out samples, but validation is 0", config_.rule);
-    if (config_.validation == 0.0) return;
-    validation_.emplace(samples_.validation_loader());
-    objective_.set_validation([this] { return to_device(validation_->next()); });
-    const auto* learned = dynamic_cast<const lets::Lets*>(rule_.get());
-    if (learned == nullptr || learned->options().gap_batch == lets::GapBatch::same) return;
+    if (config_.validation > 0.0) {
+      const double share = needs.validation > 0.0 ? needs.validation : 1.0;
+      validation_.emplace(samples_.validation_loader(share));
+      objective_.set_validation([this] { return to_device(validation_->next()); });
+    }
+    if (!needs.fresh_training) return;
     fresh_training_.emplace(samples_.fresh_training_loader());
     objective_.set_fresh_training([this] { return to_device(fresh_training_->next()); });
   }
@@ -236,7 +259,7 @@ class Trainer::Impl {
   Batch to_device(Batch batch) const { return batch_on(std::move(batch), arena_.device()); }
 
   double gradient_norm() const {
-    const Tensor& g = training_step_.gradient();
+    const Tensor& g = training_step_->gradient();
     Tensor square = Tensor::empty(Shape{}, DType::float64, g.device());
     kernels::backend_of(g).dot(g, g, square);
     return std::sqrt(square.item());
@@ -284,11 +307,12 @@ class Trainer::Impl {
   }
 
   void visit_progress(StateVisitor& visitor) {
-    optim::Objective::Progress progress = objective_.progress();
-    visitor.visit("run/gradient_evaluations", progress.work.gradients);
-    visitor.visit("run/forward_passes", progress.work.forwards);
-    visitor.visit("run/hessian_products", progress.work.hessian_products);
-    objective_.set_progress(progress);
+    optim::WorkCount work = objective_.work();
+    visitor.visit("run/gradient_evaluations", work.gradients);
+    visitor.visit("run/forward_passes", work.forwards);
+    visitor.visit("run/hessian_products", work.hessian_products);
+    objective_.set_work(work);
+    work_before_ = work.gradients;
     visitor.visit("run/steps", steps_);
     visitor.visit("run/radius", radius_);
     visitor.visit("run/train_seconds", train_seconds_);
@@ -313,10 +337,11 @@ class Trainer::Impl {
   optim::ModelObjective objective_;
   std::unique_ptr<optim::Rule> rule_;
   std::unique_ptr<optim::BaseOptimizer> base_;
-  optim::TrainingStep training_step_;
   optim::Schedule schedule_;
+  std::optional<optim::TrainingStep> training_step_;  // when the objective has all its data
 
   std::int64_t steps_ = 0;
+  double work_before_ = 0.0;  // gradient evaluations up to the last step
   double train_seconds_ = 0.0;
   double radius_ = kNotMeasured;
   double best_validation_accuracy_ = kNotMeasured;

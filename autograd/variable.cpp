@@ -75,6 +75,13 @@ void Variable::rebind(Tensor value) {
   node_->stamp = next_stamp();
 }
 
+Variable::Binding Variable::binding() const { return {node_->value, node_->stamp}; }
+
+void Variable::rebind(const Binding& binding) {
+  rebind(binding.value);
+  node_->stamp = binding.stamp;
+}
+
 Variable Variable::detach() const { return Variable(value()); }
 
 bool recording() { return is_recording; }

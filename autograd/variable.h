@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -46,6 +47,14 @@ class Variable {
   /// Points a leaf at other memory of the same shape, dtype and device: how an arena switches
   /// buffers. Records made from the old memory are stale: grad through them throws Error.
   void rebind(Tensor value);
+  /// Where a leaf points, and since when. Going back to a binding makes the records of its time
+  /// valid again.
+  struct Binding {
+    Tensor value;
+    std::uint64_t stamp = 0;
+  };
+  Binding binding() const;
+  void rebind(const Binding& binding);
   /// Same value, no history.
   Variable detach() const;
 

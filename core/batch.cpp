@@ -10,6 +10,7 @@ Batch Batch::slice(std::int64_t begin, std::int64_t end) const {
   part.inputs = inputs.slice(begin, end);
   if (targets.defined()) part.targets = targets.slice(begin, end);
   if (indices.defined()) part.indices = indices.slice(begin, end);
+  if (domains.defined()) part.domains = domains.slice(begin, end);
   if (row_ids.defined()) {
     part.row_ids = row_ids.slice(begin, end);
   } else {

@@ -21,12 +21,16 @@ class ValleyObjective final : public optim::Objective {
       : Objective(arena), valley_(valley) {}
 
  protected:
-  Tensor add_gradient(const Batch& rows, double weight, PassPlan, Tensor& g) override {
-    const std::vector<float> noise = mean_noise(rows);
+  Tensor add_gradient(const Batch& rows, const optim::RowWeights& seeds_of, PassPlan plan,
+                      Tensor& g) override {
+    const Tensor losses = per_sample_losses(rows, plan), seeds = seeds_of(losses);
     std::vector<double> gradient(point().size());
-    data::valley_gradient(valley_, point(), noise, gradient);
-    for (std::size_t i = 0; i < gradient.size(); ++i) g.data<double>()[i] += weight * gradient[i];
-    return Tensor::scalar(data::valley_loss(valley_, point(), noise));
+    for (std::int64_t row = 0; row < rows.size(); ++row) {
+      data::valley_gradient(valley_, point(), mean_noise(rows.slice(row, row + 1)), gradient);
+      for (std::size_t i = 0; i < gradient.size(); ++i)
+        g.data<double>()[i] += seeds.data<double>()[row] * gradient[i];
+    }
+    return losses;
   }
 
   Tensor per_sample_losses(const Batch& rows, PassPlan) override {

@@ -1,9 +1,20 @@
 #include "polder/lets/curvature.h"
 
 #include "polder/core/text.h"
-#include "polder/lets/scalars.h"
+#include "polder/optim/flat.h"
+#include "polder/optim/scalars.h"
 
 namespace polder::lets {
+
+using optim::add;
+using optim::affine;
+using optim::average;
+using optim::difference;
+using optim::map;
+using optim::product;
+using optim::quotient;
+using optim::scale_by;
+using optim::sum;
 
 using kernels::backend_of;
 using kernels::Binary;
@@ -35,9 +46,10 @@ class FiniteDifferenceCurvature final : public CurvatureProbe {
 
   void arrived(const Look& look, Tensor& x) override {
     const Ascent& ascent = look.excursion.ascent();
-    const Tensor dr = finite_difference_step(ascent.rho, x.dtype(), step_);
-    add_gradient(look, sum(ascent.rho, dr), look.share, x);
-    add_gradient(look, difference(ascent.rho, dr), -look.share, x);
+    // d epsilon / d rho = u, so rho + dr stands at scale + dr unit.
+    const Tensor shift = product(finite_difference_step(ascent.rho, x.dtype(), step_), ascent.unit);
+    add_gradient(look, sum(ascent.scale, shift), look.share, x);
+    add_gradient(look, difference(ascent.scale, shift), -look.share, x);
     look.excursion.shift(ascent.scale);
   }
   void looked(const Look&, const Tensor&, Tensor&) override {}
@@ -47,12 +59,8 @@ class FiniteDifferenceCurvature final : public CurvatureProbe {
   }
 
  private:
-  /// x <- x + weight grad L(w + rho u)
-  static void add_gradient(const Look& look, const Tensor& rho, double weight, Tensor& x) {
-    const Tensor& squared_norm = look.excursion.ascent().squared_norm;
-    Tensor scale = Tensor::empty(rho.shape(), rho.dtype(), rho.device());
-    Tensor norm = Tensor::empty(Shape{}, rho.dtype(), rho.device());
-    backend_of(rho).ascent_scale(rho, squared_norm, scale, norm);
+  /// x <- x + weight grad L(w + scale T T x)
+  static void add_gradient(const Look& look, const Tensor& scale, double weight, Tensor& x) {
     look.excursion.shift(scale);
     look.excursion.objective().gradient(
         look.rows, x, {.weight = weight, .accumulate = true, .move_statistics = false});
@@ -68,12 +76,18 @@ class SecantCurvature final : public CurvatureProbe {
     require(ascent.rho.rank() == 0,
             "lets: secant curvature knows only the full H u and cannot serve one radius per "
             "segment; use exact, finite_difference or squared_gradient");
-    backend_of(x).axpby(-look.share, ascent.gradient, 1.0, x);
+    require(ascent.clean.defined(),
+            "lets: secant curvature compares with the clean gradient of the same rows, which this "
+            "rule does not have; use exact, finite_difference or squared_gradient");
+    // g_p - g is about H epsilon, and epsilon = (scale / unit) u.
+    per_u_ = affine(quotient(ascent.unit, ascent.scale), look.share);
+    add(affine(per_u_, -1.0), ascent.clean, x);
   }
-  void looked(const Look& look, const Tensor& g, Tensor& x) override {
-    backend_of(x).axpby(look.share, g, 1.0, x);
-  }
-  void finish(const Tensor& rho, Tensor& x) override { scale_by(map(Unary::reciprocal, rho), x); }
+  void looked(const Look&, const Tensor& g, Tensor& x) override { add(per_u_, g, x); }
+  void finish(const Tensor&, Tensor&) override {}
+
+ private:
+  Tensor per_u_;
 };
 
 class SquaredGradientCurvature final : public CurvatureProbe {
@@ -138,11 +152,8 @@ std::unique_ptr<CurvatureProbe> make_curvature_probe(Curvature curvature,
 
 void write_direction(const nn::ParameterArena& arena, const Ascent& ascent, Tensor& u) {
   kernels::Backend& backend = backend_of(u);
-  Tensor one = Tensor::empty(Shape{}, DType::float64, u.device());
-  Tensor scale = one.clone(), norm = one.clone();
-  backend.fill(1.0, one);
-  backend.ascent_scale(one, ascent.squared_norm, scale, norm);
-  backend.ascent_direction(arena.home(), ascent.gradient, scale, ascent.metric, arena.table(), u);
+  backend.ascent_direction(arena.home(), ascent.direction, ascent.unit, ascent.metric,
+                           arena.table(), u);
 }
 
 Tensor finite_difference_step(const Tensor& rho, DType dtype, double difference_step) {

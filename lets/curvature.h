@@ -13,7 +13,7 @@ namespace polder::lets {
 ///
 ///   exact              H(p) u, differentiating through the backward pass         + 1 product
 ///   finite_difference  [grad L(p + dr u) - grad L(p - dr u)] / (2 dr)            + 2 gradients
-///   secant             [grad L(p) - grad L(w)] / rho: H u along the way          free
+///   secant             [grad L(p) - grad L(w)] unit / scale: H u along the way  free
 ///   squared_gradient   grad L(p) o grad L(p) o u: a diagonal stand-in for H      free
 ///
 /// `secant` and the form of `squared_gradient` are our reconstruction (docs/methods/lets.md).
@@ -37,11 +37,11 @@ struct Look {
 class CurvatureProbe {
  public:
   virtual ~CurvatureProbe() = default;
-  /// The rule stands at p; the clean gradient is still in the excursion's ascent. Adds to x.
+  /// The rule stands at p; the direction is still in the excursion's ascent. Adds to x.
   virtual void arrived(const Look& look, Tensor& x) = 0;
   /// g holds grad L(p). Adds to x.
   virtual void looked(const Look& look, const Tensor& g, Tensor& x) = 0;
-  /// What is common to all looks: x <- x / (2 dr), x / rho.
+  /// What is common to all looks: x <- x / (2 dr).
   virtual void finish(const Tensor& rho, Tensor& x) = 0;
 };
 

@@ -1,8 +1,14 @@
 #include "polder/lets/curvature_product.h"
 
-#include "polder/lets/scalars.h"
+#include "polder/optim/flat.h"
+#include "polder/optim/scalars.h"
 
 namespace polder::lets {
+
+using optim::affine;
+using optim::map;
+using optim::quotient;
+using optim::scale_by;
 
 using kernels::backend_of;
 using kernels::Binary;

@@ -1,9 +1,15 @@
 #include "polder/lets/hypergradient.h"
 
 #include "polder/lets/curvature_product.h"
-#include "polder/lets/scalars.h"
+#include "polder/optim/flat.h"
+#include "polder/optim/scalars.h"
 
 namespace polder::lets {
+
+using optim::affine;
+using optim::difference;
+using optim::dot;
+using optim::product;
 
 using kernels::backend_of;
 using optim::Excursion;
@@ -28,12 +34,6 @@ class Watching {
   Objective& objective_;
   ExcursionObserver* before_;
 };
-
-Tensor dot(const Tensor& x, const Tensor& y) {
-  Tensor out = Tensor::empty(Shape{}, DType::float64, x.device());
-  backend_of(x).dot(x, y, out);
-  return out;
-}
 
 class TangentHypergradient final : public Hypergradient {
  public:

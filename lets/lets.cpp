@@ -49,7 +49,16 @@ Lets::Lets(std::unique_ptr<RadiusRule> wrapped, const LetsOptions& options,
       hypergradient_(choose_hypergradient(options, arena)) {
   require(options.update_every >= 1, "lets: update_every is {}, wanted at least 1",
           options.update_every);
+  const std::string_view reason = wrapped_->inexact_because();
+  require(reason.empty() || options_.allow_inexact,
+          "lets: the wrapped rule has no exact derivative by its radius, because {}; set "
+          "allow_inexact to go on without the missing terms",
+          reason);
   wrapped_->set_radius(parameter_.radius());
+}
+
+void Lets::prepare(Objective& objective, const optim::BaseOptimizer& base) {
+  wrapped_->prepare(objective, base);
 }
 
 StepReport Lets::gradient(Objective& objective, const Batch& batch, Tensor& g) {
@@ -58,6 +67,7 @@ StepReport Lets::gradient(Objective& objective, const Batch& batch, Tensor& g) {
     return wrapped_->gradient(objective, batch, g);
   StepReport report = hypergradient_->watch(*wrapped_, objective, batch, g);
   upper_step_ = report.perturbed;
+  decision_ = report.decision;
   report.radius = report.radius.clone();  // the radius of this step, not of the next
   return report;
 }
@@ -67,13 +77,18 @@ void Lets::after_update(Objective& objective, const Batch& batch, const optim::B
   require(base.derivative_is_exact() || options_.allow_inexact,
           "lets: the base optimizer has no exact derivative by its gradient; choose another one, "
           "or set allow_inexact");
+  wrapped_->after_update(objective, batch, base, g, clipping);
   if (!std::exchange(upper_step_, false) || !base.derivative_is_reliable()) return;
   const bool fresh = options_.gap_batch == GapBatch::fresh;
   const Batch training = fresh ? objective.fresh_training_batch() : batch;
   const Batch validation = objective.validation_batch();
-  last_upper_ = hypergradient_->finish(*wrapped_, objective, batch, {training, validation},
-                                       {base, g, clipping});
-  parameter_.descend(last_upper_.slope);
+  const auto upper_step = [&] {
+    last_upper_ = hypergradient_->finish(*wrapped_, objective, batch, {training, validation},
+                                         {base, g, clipping});
+    parameter_.descend(last_upper_.slope);
+  };
+  if (!decision_.defined()) return upper_step();
+  objective.branch(decision_, upper_step);
 }
 
 void Lets::visit_state(StateVisitor& visitor) {

@@ -28,7 +28,7 @@ struct LetsOptions {
   std::int64_t update_every = 1;  // q_every: an upper step every so many steps
   bool per_segment = false;       // one radius per segment
   double difference_step = 0.0;   // dr of finite_difference; 0: 0.1 rho (float32), 1e-5 (float64)
-  bool allow_inexact = false;     // accept a base optimizer without an exact derivative
+  bool allow_inexact = false;     // accept a rule or a base optimizer without an exact derivative
 };
 
 /// Learns the radius of a wrapped rule by gradient descent on the squared gap between validation
@@ -51,10 +51,12 @@ class Lets final : public optim::Rule {
  public:
   /// Takes over the rule's radius, which must outlast no one else's changes. Throws Error when
   /// there is no rule, its radius is out of range, update_every < 1, a learning rate is negative,
-  /// or `secant` is asked for with one radius per segment.
+  /// `secant` is asked for with one radius per segment, or the rule has no exact derivative by its
+  /// radius (RadiusRule::inexact_because) and `allow_inexact` is off.
   Lets(std::unique_ptr<optim::RadiusRule> wrapped, const LetsOptions& options,
        nn::ParameterArena& arena);
 
+  void prepare(optim::Objective& objective, const optim::BaseOptimizer& base) override;
   optim::StepReport gradient(optim::Objective& objective, const Batch& batch, Tensor& g) override;
   /// Throws Error when the objective has no validation data, or when the base optimizer has no
   /// exact derivative and `allow_inexact` is off.
@@ -78,10 +80,12 @@ class Lets final : public optim::Rule {
   RadiusParameter parameter_;
   std::unique_ptr<Hypergradient> hypergradient_;
   bool upper_step_ = false;  // the step under way has been watched
+  Tensor decision_;          // of that step, where the device decided whether to perturb
   UpperSlope last_upper_;
 };
 
-/// Adds lets_<name> for every rule with a radius: lets_sam, lets_asam, lets_m_sharp_sam.
+/// Adds lets_<name> for every rule with a radius: lets_sam, lets_asam, ...; a rule without one is
+/// refused by name.
 void add_rules(optim::RuleRegistry& registry);
 
 }  // namespace polder::lets

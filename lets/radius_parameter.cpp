@@ -4,9 +4,22 @@
 #include <vector>
 
 #include "polder/core/text.h"
-#include "polder/lets/scalars.h"
+#include "polder/optim/flat.h"
+#include "polder/optim/scalars.h"
 
 namespace polder::lets {
+
+using optim::affine;
+using optim::all_finite;
+using optim::assign_if;
+using optim::difference;
+using optim::larger;
+using optim::map;
+using optim::product;
+using optim::quotient;
+using optim::smaller;
+using optim::sum;
+using optim::total;
 
 using kernels::Unary;
 

@@ -6,9 +6,13 @@
 #include <limits>
 #include <vector>
 
-#include "polder/lets/scalars.h"
+#include "polder/optim/flat.h"
+#include "polder/optim/scalars.h"
 
 namespace polder::lets {
+
+using optim::affine;
+using optim::average;
 
 using optim::BaseOptimizer;
 using optim::BatchNormUpdate;

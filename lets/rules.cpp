@@ -8,6 +8,7 @@ using optim::HyperParameter;
 using optim::RadiusRule;
 using optim::Rule;
 using optim::RuleEntry;
+using optim::RuleNeeds;
 using optim::Settings;
 
 namespace {
@@ -24,6 +25,7 @@ const std::vector<HyperParameter>& hyper_parameters() {
       {"per_segment", "false", "one radius per segment"},
       {"rho_min", "1e-5", "smallest radius"},
       {"rho_max", "1e2", "largest radius"},
+      {"allow_inexact", "false", "go on without terms that the rule or the optimizer leaves out"},
   };
   return parameters;
 }
@@ -39,6 +41,7 @@ LetsOptions read_options(const Settings& settings) {
   options.per_segment = settings.flag("per_segment");
   options.radius.rho_min = settings.number("rho_min");
   options.radius.rho_max = settings.number("rho_max");
+  options.allow_inexact = settings.flag("allow_inexact");
   return options;
 }
 
@@ -68,7 +71,14 @@ RuleEntry with_learned_radius(const RuleEntry& wrapped) {
   entry.paper = "Wang, Jiang, Fu, Zhang 2024, arXiv 2408.08222, over " + wrapped.paper;
   entry.parameters = wrapped.parameters;
   for (const HyperParameter& parameter : hyper_parameters()) entry.parameters.push_back(parameter);
-  entry.needs_validation = true;
+  entry.cost_formula = wrapped.cost_formula + "; 2 GE more an upper step, and 1 H v or 2 GE";
+  entry.trial = wrapped.trial;
+  entry.needs = [wrapped](const Settings& settings) {
+    RuleNeeds needs = wrapped.needs ? wrapped.needs(settings) : RuleNeeds{};
+    needs.validation = 1.0;
+    if (parse_gap_batch(settings.text("gap_batch")) == GapBatch::fresh) needs.fresh_training = true;
+    return needs;
+  };
   entry.make = [wrapped](const Settings& settings, nn::ParameterArena& arena) {
     return std::make_unique<Lets>(make_radius_rule(wrapped, settings, arena),
                                   read_options(settings), arena);
@@ -80,8 +90,12 @@ RuleEntry with_learned_radius(const RuleEntry& wrapped) {
 
 void add_rules(optim::RuleRegistry& registry) {
   const std::vector<RuleEntry> entries = registry.entries();
-  for (const RuleEntry& entry : entries)
-    if (has_radius(entry)) registry.add(with_learned_radius(entry));
+  for (const RuleEntry& entry : entries) {
+    if (has_radius(entry))
+      registry.add(with_learned_radius(entry));
+    else
+      registry.refuse("lets_" + entry.name, entry.name + " has no radius that lets could learn");
+  }
 }
 
 }  // namespace polder::lets

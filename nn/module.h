@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,8 +25,9 @@ struct Pass {
   bool training = true;         // batch statistics and dropout; false: running statistics, none
   bool dropout = true;          // false switches masks off while training
   bool move_statistics = true;  // running batch-norm statistics move in this pass
-  RandomKey masks{};            // step's key; each masking layer takes the next stream of it
-  Tensor row_ids{};             // int64 [rows]: which rows of the whole batch these are, or none
+  std::optional<double> statistics_momentum{};  // how far, instead of each layer's own momentum
+  RandomKey masks{};  // step's key; each masking layer takes the next stream of it
+  Tensor row_ids{};   // int64 [rows]: which rows of the whole batch these are, or none
   std::uint32_t layers_masked = 0;
 
   /// Key of the next masking layer in this pass, in forward order.

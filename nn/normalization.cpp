@@ -31,9 +31,10 @@ Variable BatchNorm::forward(const Variable& x, Pass& pass) {
   autograd::BatchStatistics batch;
   const Variable y = autograd::batch_norm(x, gamma_, beta_, options_.epsilon, &batch);
   if (pass.move_statistics)
-    kernels::backend_of(x.value()).batch_norm_track(batch.mean, batch.inv_std, options_.epsilon,
-                                                    options_.momentum, batch.rows, running_mean_,
-                                                    running_variance_);
+    kernels::backend_of(x.value()).batch_norm_track(
+        batch.mean, batch.inv_std, options_.epsilon,
+        pass.statistics_momentum.value_or(options_.momentum), batch.rows, running_mean_,
+        running_variance_);
   return y;
 }
 

@@ -61,20 +61,19 @@ void ParameterArena::adopt(std::vector<Parameter> parameters) {
   for (const Segment& segment : segments_) part(home_, segment).copy_from(segment.variable.value());
   twin_ = home_.clone();
   bind(home_);
+  for (const Segment& segment : segments_) home_bindings_.push_back(segment.variable.binding());
 }
 
 void ParameterArena::bind(const Tensor& buffer) {
   for (Segment& segment : segments_) segment.variable.rebind(part(buffer, segment));
+  active_ = buffer;
 }
 
-void ParameterArena::activate_twin() {
-  bind(twin_);
-  at_twin_ = true;
-}
-
-void ParameterArena::activate_home() {
-  bind(home_);
-  at_twin_ = false;
+void ParameterArena::activate(const Tensor& flat) {
+  if (!flat.shares_memory_with(home_)) return bind(flat);
+  for (std::size_t s = 0; s < segments_.size(); ++s)
+    segments_[s].variable.rebind(home_bindings_[s]);
+  active_ = home_;
 }
 
 Tensor ParameterArena::make_flat() const { return Tensor::zeros(home_.shape(), dtype(), device()); }

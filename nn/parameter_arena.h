@@ -54,11 +54,15 @@ class ParameterArena {
   Tensor& home() { return home_; }
   Tensor& twin() { return twin_; }
   const Tensor& home() const { return home_; }
-  const Tensor& active() const { return at_twin_ ? twin_ : home_; }
-  bool at_twin() const { return at_twin_; }
+  const Tensor& active() const { return active_; }
+  bool at_home() const { return active_.shares_memory_with(home_); }
+  bool at_twin() const { return active_.shares_memory_with(twin_); }
 
-  void activate_twin();
-  void activate_home();
+  void activate_twin() { activate(twin_); }
+  void activate_home() { activate(home_); }
+  /// Layers read `flat` (in the arena's layout) from now on: the twin, averaged weights. Records
+  /// made at home are valid again after coming home.
+  void activate(const Tensor& flat);
 
   /// A flat tensor of zeros with the arena's layout: gradients, momenta, directions.
   Tensor make_flat() const;
@@ -74,8 +78,8 @@ class ParameterArena {
   std::vector<Segment> segments_;
   kernels::Segments table_;
   std::int64_t weight_count_ = 0;
-  Tensor home_, twin_;
-  bool at_twin_ = false;
+  Tensor home_, twin_, active_;
+  std::vector<Variable::Binding> home_bindings_;
   std::shared_ptr<const void> claim_ = std::make_shared<char>();  // tells modules we are alive
 };
 

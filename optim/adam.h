@@ -29,6 +29,7 @@ class Adam final : public BaseOptimizer {
   void step(const Tensor& g) override;
   void apply_derivative(const Tensor& g, Tensor& q) const override;
   bool derivative_is_reliable() const override { return steps() > 1; }
+  const Tensor& momentum() const override { return m_; }
   void visit_state(StateVisitor& visitor) override;
 
  private:

@@ -4,6 +4,7 @@
 
 #include "polder/core/text.h"
 #include "polder/optim/adam.h"
+#include "polder/optim/amsgrad.h"
 #include "polder/optim/sgd.h"
 
 namespace polder::optim {
@@ -24,7 +25,7 @@ void BaseOptimizer::advance(const Tensor& g) {
   require(g.defined() && g.shape() == home.shape() && g.dtype() == home.dtype(),
           "step: gradient is {} {}, the arena's weights are {} {}", g.dtype(), g.shape(),
           home.dtype(), home.shape());
-  require(!arena_.at_twin(), "step: the weights are away from home, end the excursion first");
+  require(arena_.at_home(), "step: the weights are away from home, end the excursion first");
   ++steps_;
 }
 
@@ -32,7 +33,11 @@ void BaseOptimizer::require_stepped() const {
   require(steps_ > 0, "apply_derivative: no step was made yet");
 }
 
-std::vector<std::string> base_optimizer_names() { return {"sgd", "adam", "adamw"}; }
+const Tensor& BaseOptimizer::momentum() const {
+  fail("momentum: this base optimizer keeps no momentum");
+}
+
+std::vector<std::string> base_optimizer_names() { return {"sgd", "adam", "adamw", "amsgrad"}; }
 
 std::unique_ptr<BaseOptimizer> make_base_optimizer(const std::string& name,
                                                    const BaseOptions& options,
@@ -43,6 +48,9 @@ std::unique_ptr<BaseOptimizer> make_base_optimizer(const std::string& name,
   if (name == "adam" || name == "adamw")
     return std::make_unique<Adam>(arena, AdamOptions{options.beta1, options.beta2, options.epsilon,
                                                      options.weight_decay, name == "adamw"});
+  if (name == "amsgrad")
+    return std::make_unique<Amsgrad>(
+        arena, AmsgradOptions{options.beta1, options.beta2, options.epsilon, options.weight_decay});
   const std::vector<std::string> known = base_optimizer_names();
   fail("base optimizer '{}' is unknown, did you mean '{}'? (known: {})", name,
        nearest_name(name, known), join(known));

@@ -28,6 +28,9 @@ class BaseOptimizer {
   virtual bool derivative_is_reliable() const { return true; }
   /// False when apply_derivative leaves terms out (trust ratios).
   virtual bool derivative_is_exact() const { return true; }
+  /// The averaged gradient that the last step left behind: SGD's momentum, Adam's first moment;
+  /// zero before the first step. Throws Error when the optimizer keeps none.
+  virtual const Tensor& momentum() const;
   /// Step count and moments; the learning rate belongs to the schedule.
   virtual void visit_state(StateVisitor& visitor);
 
@@ -57,12 +60,12 @@ struct BaseOptions {
   double momentum = 0.9;      // sgd: mu
   double dampening = 0.0;     // sgd: tau
   bool nesterov = false;      // sgd
-  double beta1 = 0.9;         // adam, adamw
-  double beta2 = 0.999;       // adam, adamw
-  double epsilon = 1e-8;      // adam, adamw
+  double beta1 = 0.9;         // adam, adamw, amsgrad
+  double beta2 = 0.999;       // adam, adamw, amsgrad
+  double epsilon = 1e-8;      // adam, adamw, amsgrad
 };
 
-/// "sgd", "adam" (coupled decay), "adamw" (decoupled decay).
+/// "sgd", "adam" (coupled decay), "adamw" (decoupled decay), "amsgrad" (coupled decay).
 std::vector<std::string> base_optimizer_names();
 /// Throws Error naming the nearest known optimizer, or the value out of range.
 std::unique_ptr<BaseOptimizer> make_base_optimizer(const std::string& name,

@@ -11,17 +11,6 @@ using kernels::backend_of;
 
 namespace {
 
-/// Mean of the losses [n]: 0-d float64.
-Tensor mean_of(const Tensor& losses) {
-  kernels::Backend& backend = backend_of(losses);
-  Tensor exact = Tensor::empty(losses.shape(), DType::float64, losses.device());
-  backend.cast(losses, exact);
-  Tensor mean = Tensor::empty(Shape{}, DType::float64, losses.device());
-  backend.reduce(kernels::Reduction::sum, exact, {.n = losses.numel()}, mean);
-  backend.affine(mean, 1.0 / static_cast<double>(losses.numel()), 0.0, mean);
-  return mean;
-}
-
 /// d (weight mean) / d losses: weight / n in every row.
 Variable mean_seed(const Variable& losses, double weight) {
   Tensor seed = Tensor::empty(losses.shape(), losses.dtype(), losses.device());
@@ -56,7 +45,7 @@ LossFunction mean_squared_error_loss() {
 
 ModelObjective::ModelObjective(nn::Module& model, nn::ParameterArena& arena, LossFunction loss,
                                std::uint64_t seed)
-    : Objective(arena), model_(model), loss_(std::move(loss)), seed_(seed) {
+    : Objective(arena, seed), model_(model), loss_(std::move(loss)), seed_(seed) {
   require(loss_ != nullptr, "ModelObjective: the loss function is empty");
 }
 
@@ -74,27 +63,43 @@ Tensor ModelObjective::evaluate(const Tensor& inputs) {
   return model_.forward(Variable(inputs), pass).value();
 }
 
-Variable ModelObjective::losses_of(const Batch& rows, PassPlan plan) {
-  nn::Pass pass{.dropout = plan.masks,
+Variable ModelObjective::forward(const Batch& rows, const PassPlan& plan) {
+  nn::Pass pass{.training = !plan.evaluation,
+                .dropout = plan.masks,
                 .move_statistics = plan.move_statistics,
+                .statistics_momentum = plan.statistics_momentum,
                 .masks = random_key(seed_, "masks", static_cast<std::uint32_t>(plan.step)),
                 .row_ids = rows.row_ids};
-  Variable losses = loss_(model_.forward(Variable(rows.inputs), pass), rows.targets);
+  return model_.forward(Variable(rows.inputs), pass);
+}
+
+Variable ModelObjective::losses_of(const Batch& rows, const PassPlan& plan) {
+  const Variable outputs = forward(rows, plan);
+  Variable losses = loss_(outputs, rows.targets);
   require(losses.shape() == Shape{rows.size()},
           "ModelObjective: the loss function gave {}, want one loss per sample {}", losses.shape(),
           Shape{rows.size()});
-  return losses;
+  if (plan.term == nullptr) return losses;
+  const Variable term = (*plan.term)(outputs, rows);
+  return term.defined() ? autograd::add(losses, term) : losses;
 }
 
-Tensor ModelObjective::add_gradient(const Batch& rows, double weight, PassPlan plan, Tensor& g) {
+Tensor ModelObjective::add_gradient(const Batch& rows, const RowWeights& seeds_of, PassPlan plan,
+                                    Tensor& g) {
   const Variable losses = losses_of(rows, plan);
-  add_parts(arena(), grad({losses}, arena().variables(), {mean_seed(losses, weight)}), g);
-  return mean_of(losses.value());
+  const Variable seeds(seeds_of(losses.value()));
+  add_parts(arena(), grad({losses}, arena().variables(), {seeds}), g);
+  return losses.value();
 }
 
 Tensor ModelObjective::per_sample_losses(const Batch& rows, PassPlan plan) {
   const RecordingGuard guard(false);
   return losses_of(rows, plan).value();
+}
+
+Tensor ModelObjective::outputs_of(const Batch& rows, PassPlan plan) {
+  const RecordingGuard guard(false);
+  return forward(rows, plan).value();
 }
 
 /// H v = grad <g, v>, with g = grad L kept as a function of w.

@@ -19,7 +19,8 @@ LossFunction mean_squared_error_loss();
 /// The training problem of a model: mean of a per-sample loss over batches.
 class ModelObjective : public Objective {
  public:
-  /// The model and the arena must outlive the objective. `seed` keys the random masks.
+  /// The model and the arena must outlive the objective. `seed` keys the random masks and
+  /// those of rules.
   ModelObjective(nn::Module& model, nn::ParameterArena& arena, LossFunction loss,
                  std::uint64_t seed);
 
@@ -30,17 +31,22 @@ class ModelObjective : public Objective {
   void set_fresh_training(std::function<Batch()> source) { fresh_training_ = std::move(source); }
   Batch fresh_training_batch() override;
 
+  std::vector<nn::NamedTensor> buffers() const override { return model_.buffers(); }
+
   /// Model outputs in evaluation mode at the active weights: running statistics, no masks.
   Tensor evaluate(const Tensor& inputs);
 
  protected:
-  Tensor add_gradient(const Batch& rows, double weight, PassPlan plan, Tensor& g) override;
+  Tensor add_gradient(const Batch& rows, const RowWeights& seeds_of, PassPlan plan,
+                      Tensor& g) override;
   Tensor per_sample_losses(const Batch& rows, PassPlan plan) override;
+  Tensor outputs_of(const Batch& rows, PassPlan plan) override;
   void add_hessian_product(const Batch& rows, double weight, PassPlan plan, const Tensor& v,
                            Tensor& out) override;
 
  private:
-  autograd::Variable losses_of(const Batch& rows, PassPlan plan);
+  autograd::Variable forward(const Batch& rows, const PassPlan& plan);
+  autograd::Variable losses_of(const Batch& rows, const PassPlan& plan);
 
   nn::Module& model_;
   LossFunction loss_;

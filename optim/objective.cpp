@@ -1,68 +1,255 @@
 #include "polder/optim/objective.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace polder::optim {
 
-/// f(rows, share of the batch, plan) for each chunk of at most micro_batch_ rows.
-template <class F>
-void Objective::for_each_chunk(const Batch& batch, PassPlan plan, const F& f) const {
-  const std::int64_t n = batch.size();
-  if (micro_batch_ == 0 || n <= micro_batch_) return f(batch, 1.0, plan);
-  for (std::int64_t begin = 0; begin < n; begin += micro_batch_) {
-    const std::int64_t end = std::min(begin + micro_batch_, n);
-    f(batch.slice(begin, end), static_cast<double>(end - begin) / static_cast<double>(n), plan);
-    if (batch_norm_update_ != BatchNormUpdate::all) plan.move_statistics = false;
-  }
+using kernels::backend_of;
+
+namespace {
+
+/// Mean of the losses [n]: 0-d float64.
+Tensor mean_of(const Tensor& losses) {
+  kernels::Backend& backend = backend_of(losses);
+  Tensor exact = Tensor::empty(losses.shape(), DType::float64, losses.device());
+  backend.cast(losses, exact);
+  Tensor mean = Tensor::empty(Shape{}, DType::float64, losses.device());
+  backend.reduce(kernels::Reduction::sum, exact, {.n = losses.numel()}, mean);
+  backend.affine(mean, 1.0 / static_cast<double>(losses.numel()), 0.0, mean);
+  return mean;
 }
 
-void Objective::begin_step(std::int64_t step, std::int64_t rows) {
+/// weight omega, or the weight in every row.
+Tensor seeds(double weight, const Tensor& omega, const Tensor& losses) {
+  Tensor seed = Tensor::empty(losses.shape(), losses.dtype(), losses.device());
+  if (!omega.defined()) {
+    backend_of(seed).fill(weight, seed);
+    return seed;
+  }
+  require(omega.shape() == losses.shape() && omega.dtype() == losses.dtype(),
+          "gradient: row weights are {} {}, want {} {}", omega.dtype(), omega.shape(),
+          losses.dtype(), losses.shape());
+  backend_of(seed).affine(omega, weight, 0.0, seed);
+  return seed;
+}
+
+}  // namespace
+
+WorkCount operator+(const WorkCount& a, const WorkCount& b) {
+  return {a.gradients + b.gradients, a.forwards + b.forwards,
+          a.hessian_products + b.hessian_products};
+}
+
+WorkCount operator*(double factor, const WorkCount& work) {
+  return {factor * work.gradients, factor * work.forwards, factor * work.hessian_products};
+}
+
+Objective::Objective(nn::ParameterArena& arena, std::uint64_t seed)
+    : arena_(arena), seed_(seed), elapsed_(Tensor::scalar(0.0, arena.device())) {}
+
+// ---- the step -----------------------------------------------------------------------------------
+
+void Objective::begin_step(std::int64_t step, std::int64_t rows, const Tensor& rate) {
   require(step >= 0 && rows > 0, "begin_step: step {} on {} rows, want step >= 0 and rows > 0",
           step, rows);
   progress_.step = step;
   progress_.step_rows = rows;
   progress_.statistics_moved = false;
+  rate_ = rate;
+  if (course_.steps == 0) return;
+  const double elapsed = static_cast<double>(step) / static_cast<double>(course_.steps);
+  elapsed_.write(std::span<const double>(&elapsed, 1));
 }
 
-Tensor Objective::gradient(const Batch& batch, Tensor& g, PassOptions options) {
+const Course& Objective::course() const {
+  require(course_.steps > 0 && course_.steps_per_epoch > 0,
+          "course: this objective does not know how long training is, call set_course first");
+  return course_;
+}
+
+std::int64_t Objective::epochs() const {
+  const Course& known = course();
+  return (known.steps + known.steps_per_epoch - 1) / known.steps_per_epoch;
+}
+
+const Tensor& Objective::elapsed() const {
+  course();
+  return elapsed_;
+}
+
+const Tensor& Objective::rate() const {
+  require(rate_.defined(), "rate: begin_step was given no learning rate");
+  return rate_;
+}
+
+RandomKey Objective::draw(std::string_view what) const {
+  return random_key(seed_, what, static_cast<std::uint32_t>(progress_.step));
+}
+
+// ---- passes -------------------------------------------------------------------------------------
+
+bool Objective::in_chunks(const Batch& batch) const {
+  return micro_batch_ > 0 && batch.size() > micro_batch_;
+}
+
+/// f(rows, first row, plan) for each chunk of at most micro_batch_ rows.
+template <class F>
+void Objective::for_each_chunk(const Batch& batch, PassPlan plan, const F& f) const {
+  if (!in_chunks(batch)) return f(batch, std::int64_t{0}, plan);
+  const std::int64_t n = batch.size();
+  for (std::int64_t begin = 0; begin < n; begin += micro_batch_) {
+    f(batch.slice(begin, std::min(begin + micro_batch_, n)), begin, plan);
+    if (batch_norm_update_ != BatchNormUpdate::all) plan.move_statistics = false;
+  }
+}
+
+/// The rows [n, ...] that rows_of(chunk, first row, plan) gives for each chunk.
+template <class F>
+Tensor Objective::sweep(const Batch& batch, PassPlan plan, const F& rows_of) {
+  Tensor all;
+  for_each_chunk(batch, plan, [&](const Batch& rows, std::int64_t first, PassPlan chunk_plan) {
+    const Tensor part = rows_of(rows, first, chunk_plan);
+    if (!in_chunks(batch)) {
+      all = part;
+      return;
+    }
+    if (first == 0)
+      all = Tensor::empty(part.shape().with(0, batch.size()), part.dtype(), part.device());
+    all.slice(first, first + rows.size()).copy_from(part);
+  });
+  return all;
+}
+
+Tensor Objective::sweep_losses(const Batch& batch, PassPlan plan) {
+  return sweep(batch, plan, [this](const Batch& rows, std::int64_t, PassPlan chunk_plan) {
+    return per_sample_losses(rows, chunk_plan);
+  });
+}
+
+Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& options) {
   const double size = share_of_step("gradient", batch);
   require_flat("gradient", g);
-  kernels::Backend& backend = kernels::backend_of(g);
-  if (!options.accumulate) backend.fill(0.0, g);
-  Tensor loss = Tensor::zeros(Shape{}, DType::float64, g.device());
-  const auto add_chunk = [&](const Batch& rows, double share, PassPlan plan) {
-    backend.axpby(share, add_gradient(rows, share * options.weight, plan, g), 1.0, loss);
+  if (!options.accumulate) backend_of(g).fill(0.0, g);
+  PassPlan plan = plan_pass(options);
+  RowWeights weights = options.row_weights;
+  if (weights && in_chunks(batch)) {
+    const Tensor omega = weights(sweep_losses(batch, plan));
+    progress_.work.forwards += size;
+    plan.move_statistics = false;
+    weights = [omega](const Tensor&) { return omega; };
+  }
+  const double weight = options.weight / static_cast<double>(batch.size());
+  const auto add_chunk = [&](const Batch& rows, std::int64_t first, PassPlan chunk_plan) {
+    const RowWeights seeds_of = [&](const Tensor& losses) {
+      Tensor omega = weights ? weights(losses) : Tensor();
+      if (omega.defined() && in_chunks(batch)) omega = omega.slice(first, first + rows.size());
+      return seeds(weight, omega, losses);
+    };
+    return add_gradient(rows, seeds_of, chunk_plan, g);
   };
-  for_each_chunk(batch, plan_training_pass(options), add_chunk);
+  const Tensor losses = sweep(batch, plan, add_chunk);
   progress_.work.gradients += size;
-  return loss;
+  if (options.losses != nullptr) *options.losses = losses;
+  return mean_of(losses);
 }
 
-Tensor Objective::losses(const Batch& batch, PassOptions options) {
+Tensor Objective::losses(const Batch& batch, const PassOptions& options) {
   const double size = share_of_step("losses", batch);
-  Tensor all = Tensor::empty({batch.size()}, arena_.dtype(), arena_.device());
-  std::int64_t done = 0;
-  const auto write_chunk = [&](const Batch& rows, double, PassPlan plan) {
-    all.slice(done, done + rows.size()).copy_from(per_sample_losses(rows, plan));
-    done += rows.size();
+  const Tensor all = sweep_losses(batch, plan_pass(options));
+  progress_.work.forwards += size;
+  return all;
+}
+
+Tensor Objective::outputs(const Batch& batch, const PassOptions& options) {
+  const double size = share_of_step("outputs", batch);
+  const auto of_chunk = [this](const Batch& rows, std::int64_t, PassPlan chunk_plan) {
+    return outputs_of(rows, chunk_plan);
   };
-  for_each_chunk(batch, plan_training_pass(options), write_chunk);
+  const Tensor all = sweep(batch, plan_pass(options), of_chunk);
   progress_.work.forwards += size;
   return all;
 }
 
 void Objective::hessian_vector_product(const Batch& batch, const Tensor& v, Tensor& out,
-                                       PassOptions options) {
+                                       const PassOptions& options) {
   const double size = share_of_step("hessian_vector_product", batch);
   require_flat("hessian_vector_product", v);
   require_flat("hessian_vector_product", out);
-  if (!options.accumulate) kernels::backend_of(out).fill(0.0, out);
-  const auto add_chunk = [&](const Batch& rows, double share, PassPlan plan) {
-    add_hessian_product(rows, share * options.weight, plan, v, out);
+  if (!options.accumulate) backend_of(out).fill(0.0, out);
+  const auto n = static_cast<double>(batch.size());
+  const auto add_chunk = [&](const Batch& rows, std::int64_t, PassPlan plan) {
+    const double share = static_cast<double>(rows.size()) / n;
+    add_hessian_product(rows, options.weight * share, plan, v, out);
   };
   for_each_chunk(batch, {.masks = !options.upper, .step = progress_.step}, add_chunk);
   progress_.work.hessian_products += size;
 }
+
+void Objective::branch(const Tensor& decision, const std::function<void()>& passes) {
+  if (!progress_.branched.defined())
+    progress_.branched = Tensor::zeros({3}, DType::float64, arena_.device());
+  const WorkCount before = progress_.work;
+  backend_of(decision).branch(decision, [&] {
+    passes();
+    const WorkCount done = progress_.work - before;
+    progress_.work = before;
+    const double counts[] = {done.gradients, done.forwards, done.hessian_products};
+    for (std::int64_t i = 0; i < 3; ++i) {
+      Tensor count = progress_.branched.slice(i, i + 1);
+      backend_of(count).affine(count, 1.0, counts[i], count);
+    }
+  });
+}
+
+WorkCount Objective::work() const {
+  if (!progress_.branched.defined()) return progress_.work;
+  const std::vector<double> counts = progress_.branched.to_vector<double>();
+  return progress_.work + WorkCount{counts[0], counts[1], counts[2]};
+}
+
+void Objective::set_work(const WorkCount& work) {
+  progress_.work = work;
+  if (progress_.branched.defined()) backend_of(progress_.branched).fill(0.0, progress_.branched);
+}
+
+Objective::Progress Objective::progress() const {
+  Progress copy = progress_;
+  if (copy.branched.defined()) copy.branched = copy.branched.clone();
+  return copy;
+}
+
+void Objective::set_progress(const Progress& progress) {
+  const Tensor branched = progress_.branched;  // recordings know this memory
+  progress_ = progress;
+  if (!branched.defined()) return;
+  progress_.branched = branched;
+  if (progress.branched.defined())
+    branched.copy_from(progress.branched);
+  else
+    backend_of(branched).fill(0.0, progress_.branched);
+}
+
+Objective::PassPlan Objective::plan_pass(const PassOptions& options) {
+  const bool outside = options.upper || options.evaluation;
+  PassPlan plan{.masks = !outside,
+                .evaluation = options.evaluation,
+                .step = progress_.step,
+                .statistics_momentum = options.statistics_momentum,
+                .term = options.term};
+  if (options.statistics_momentum) {
+    plan.move_statistics = true;
+    return plan;
+  }
+  if (outside || !options.move_statistics) return plan;
+  plan.move_statistics =
+      batch_norm_update_ == BatchNormUpdate::all ||
+      (batch_norm_update_ == BatchNormUpdate::clean && !progress_.statistics_moved);
+  progress_.statistics_moved = true;
+  return plan;
+}
+
+// ---- other data ---------------------------------------------------------------------------------
 
 Batch Objective::validation_batch() {
   fail("validation_batch: this objective has no held-out validation data");
@@ -72,19 +259,20 @@ Batch Objective::fresh_training_batch() {
   fail("fresh_training_batch: this objective has no second source of training batches");
 }
 
+const TrainingSet& Objective::training_set() const {
+  require(training_set_.positions > 0,
+          "training_set: this objective does not know its training samples, call set_training_set "
+          "first");
+  return training_set_;
+}
+
+Tensor Objective::outputs_of(const Batch&, PassPlan) {
+  fail("outputs: this objective is a formula without outputs");
+}
+
 void Objective::set_micro_batch(std::int64_t rows) {
   require(rows >= 0, "set_micro_batch: {} rows, want 0 (the whole batch) or more", rows);
   micro_batch_ = rows;
-}
-
-Objective::PassPlan Objective::plan_training_pass(const PassOptions& options) {
-  PassPlan plan{.masks = !options.upper, .step = progress_.step};
-  if (options.upper || !options.move_statistics) return plan;
-  plan.move_statistics =
-      batch_norm_update_ == BatchNormUpdate::all ||
-      (batch_norm_update_ == BatchNormUpdate::clean && !progress_.statistics_moved);
-  progress_.statistics_moved = true;
-  return plan;
 }
 
 double Objective::share_of_step(const char* function, const Batch& batch) const {

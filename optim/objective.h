@@ -1,38 +1,38 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
 
-#include "polder/core/batch.h"
 #include "polder/nn/parameter_arena.h"
+#include "polder/optim/pass.h"
 
 namespace polder::optim {
 
 class Excursion;
 
-/// When batch-norm running statistics move within one step (see Objective).
-enum class BatchNormUpdate { clean, all, never };
-
-/// How one pass over a batch is made.
-struct PassOptions {
-  double weight = 1.0;      // factor on the loss gradient
-  bool accumulate = false;  // add to g instead of overwriting it
-  bool upper = false;       // a look from outside training: no masks, running statistics untouched
-  bool move_statistics = true;  // false: running statistics stay, whatever the policy; masks replay
+/// How long training is, for rules that change with time. Rates are those of the schedule.
+struct Course {
+  std::int64_t steps = 0;  // T; 0: unknown
+  std::int64_t steps_per_epoch = 0;
+  double rate_min = 0.0, rate_max = 0.0;
 };
 
-/// Work done so far, in units of the step's mini-batch: a pass over n rows in a step of N rows
-/// counts n / N. Gradients (forward + backward), forward passes alone, Hessian-vector products.
-struct WorkCount {
-  double gradients = 0.0;
-  double forwards = 0.0;
-  double hessian_products = 0.0;
+/// The training samples behind the batches, for rules that remember or revisit them.
+struct TrainingSet {
+  std::int64_t positions = 0;           // Batch::indices lie in [0, positions)
+  std::int64_t classes = 0;             // outputs per sample
+  std::vector<std::int64_t> indices{};  // the positions that are trained on
+  /// The samples at these positions, without augmentation.
+  std::function<Batch(std::span<const std::int64_t>)> rows{};
 };
 
 /// Watches the looks a rule takes away from w; `lets` learns the radius through it.
 class ExcursionObserver {
  public:
   virtual ~ExcursionObserver() = default;
-  /// The rule stands at w + epsilon and is about to look at `rows`; the clean gradient is still in
+  /// The rule stands at w + epsilon and is about to look at `rows`; the direction is still in
   /// `excursion.ascent()`. `share` is the part of G that this look makes up.
   virtual void arrived(Excursion& excursion, const Batch& rows, double share) = 0;
   /// It looked: g holds grad L_rows(w + epsilon).
@@ -40,65 +40,103 @@ class ExcursionObserver {
 };
 
 /// What a rule may ask of the training problem. Everything is evaluated at the *active* weights of
-/// the arena (home, or the twin while an Excursion lives).
+/// the arena (home, the twin while an Excursion lives, averaged weights while an AtSnapshot does).
 ///
 /// Passes of a step. `begin_step` opens a step. All its training passes meet the same random masks
 /// (replay), and running batch-norm statistics move in the first training pass only
-/// (BatchNormUpdate::clean), in every one (all) or in none (never). Upper passes never move them.
+/// (BatchNormUpdate::clean), in every one (all) or in none (never). Upper and evaluation passes
+/// never move them.
 ///
 /// Gradient accumulation. With `set_micro_batch(m)` every pass walks the batch in chunks of at most
 /// m rows and adds them up: a batch larger than memory gives the same gradient as in one piece
-/// (without batch norm), for every rule. Running statistics see the first chunk of their pass.
+/// (without batch norm), for every rule. Running statistics see the first chunk of their pass. Row
+/// weights that depend on the losses then cost one more forward pass, because all losses are needed
+/// before the first backward pass.
 ///
 /// Errors: every pass throws Error before the first begin_step, on an empty batch, and when a flat
 /// tensor has not the arena's layout.
 class Objective {
  public:
-  explicit Objective(nn::ParameterArena& arena) : arena_(arena) {}
+  /// `seed` keys the random numbers of rules.
+  explicit Objective(nn::ParameterArena& arena, std::uint64_t seed = 0);
   virtual ~Objective() = default;
   Objective(const Objective&) = delete;
   Objective& operator=(const Objective&) = delete;
 
   nn::ParameterArena& arena() { return arena_; }
 
-  /// Opens a step on a mini-batch of `rows` rows: passes from now on belong to it, and WorkCount
-  /// measures them against it. Throws Error on a negative step or without rows.
-  void begin_step(std::int64_t step, std::int64_t rows);
+  // ---- the step ---------------------------------------------------------------------------------
+  /// Opens step t on a mini-batch of `rows` rows at learning rate `rate` (0-d float64; undefined:
+  /// unknown): passes from now on belong to it, and WorkCount measures them against it. Throws
+  /// Error on a negative step or without rows.
+  void begin_step(std::int64_t step, std::int64_t rows, const Tensor& rate = {});
   std::int64_t step() const { return progress_.step; }
 
+  void set_course(const Course& course) { course_ = course; }
+  /// T, steps per epoch, range of the rate. Throws Error when unknown.
+  const Course& course() const;
+  /// Epoch of this step and number of epochs. Throw Error without a course.
+  std::int64_t epoch() const { return step() / course().steps_per_epoch; }
+  std::int64_t epochs() const;
+  bool opens_epoch() const { return step() % course().steps_per_epoch == 0; }
+  /// t / T and the rate eta of this step, on the device (0-d float64). Throw Error when unknown.
+  const Tensor& elapsed() const;
+  const Tensor& rate() const;
+  /// Key of a rule's random numbers in this step, by the name of what is drawn ("rule/coin").
+  RandomKey draw(std::string_view what) const;
+
+  // ---- passes -----------------------------------------------------------------------------------
   /// g = weight * grad (1/n) sum_i l_i at the active weights (or adds it to g); returns the mean
   /// loss (0-d float64), not scaled by the weight. g is flat, in the arena's layout.
-  Tensor gradient(const Batch& batch, Tensor& g, PassOptions options = {});
+  Tensor gradient(const Batch& batch, Tensor& g, const PassOptions& options = {});
   /// Per-sample losses [n], forward only. A training pass, like `gradient`.
-  Tensor losses(const Batch& batch, PassOptions options = {});
+  Tensor losses(const Batch& batch, const PassOptions& options = {});
+  /// Model outputs [n, ...], forward only. A training pass, like `gradient`. Throws Error when the
+  /// objective is a formula without outputs.
+  Tensor outputs(const Batch& batch, const PassOptions& options = {});
   /// out = weight * H v (or adds it to out), H the Hessian of the mean loss at the active weights;
   /// exact, by differentiating through the backward pass. Replays the step's masks; moves no
-  /// statistics.
+  /// statistics. Row weights and terms are not part of it.
   void hessian_vector_product(const Batch& batch, const Tensor& v, Tensor& out,
-                              PassOptions options = {});
+                              const PassOptions& options = {});
 
+  /// Runs `passes` if the decision (0-d float64) is not 0, without reading it: see
+  /// kernels::Backend::branch. Their work is counted where the decision is, on the device.
+  void branch(const Tensor& decision, const std::function<void()>& passes);
+
+  // ---- other data -------------------------------------------------------------------------------
   /// The next held-out validation batch. Throws Error when the problem has none.
   virtual Batch validation_batch();
   /// A training batch drawn without regard to the step's own. Throws Error when the problem has
   /// none.
   virtual Batch fresh_training_batch();
+  void set_training_set(TrainingSet set) { training_set_ = std::move(set); }
+  /// Throws Error when the problem has none.
+  const TrainingSet& training_set() const;
+
+  /// State of the model that is not trained (running statistics).
+  virtual std::vector<nn::NamedTensor> buffers() const { return {}; }
 
   /// Largest number of rows in one piece; 0 (the default) means the whole batch.
   void set_micro_batch(std::int64_t rows);
   void set_batch_norm_update(BatchNormUpdate policy) { batch_norm_update_ = policy; }
   BatchNormUpdate batch_norm_update() const { return batch_norm_update_; }
-  const WorkCount& work() const { return progress_.work; }
+  /// All work so far. Reads the device when there were branches.
+  WorkCount work() const;
+  /// Work is counted on from here.
+  void set_work(const WorkCount& work);
 
   /// What passes leave behind in the objective itself: whoever looks around between two steps puts
   /// it back afterwards.
   struct Progress {
-    WorkCount work;
+    WorkCount work;     // outside branches
+    Tensor branched{};  // work of branches: gradients, forwards, products [3]; undefined: none
     std::int64_t step = 0;
     std::int64_t step_rows = 0;
     bool statistics_moved = false;
   };
-  const Progress& progress() const { return progress_; }
-  void set_progress(const Progress& progress) { progress_ = progress; }
+  Progress progress() const;
+  void set_progress(const Progress& progress);
 
   /// One observer at a time, or null. Not owned.
   void set_observer(ExcursionObserver* observer) { observer_ = observer; }
@@ -109,26 +147,41 @@ class Objective {
   struct PassPlan {
     bool masks = true;
     bool move_statistics = false;
+    bool evaluation = false;
     std::int64_t step = 0;
+    std::optional<double> statistics_momentum{};
+    const LossTerm* term = nullptr;
   };
-  /// Mean loss over the rows (0-d float64). Adds weight * its gradient to g; padding stays zero.
-  virtual Tensor add_gradient(const Batch& rows, double weight, PassPlan plan, Tensor& g) = 0;
-  /// Losses [n] of the rows.
+  /// Losses [n] of the rows, in the arena's element type. Adds grad sum_i seeds_i l_i to g, the
+  /// seeds [n] being seeds_of(losses); padding stays zero.
+  virtual Tensor add_gradient(const Batch& rows, const RowWeights& seeds_of, PassPlan plan,
+                              Tensor& g) = 0;
+  /// Losses [n] of the rows, in the arena's element type.
   virtual Tensor per_sample_losses(const Batch& rows, PassPlan plan) = 0;
-  /// Adds weight * H v to out.
+  /// Outputs [n, ...] of the rows.
+  virtual Tensor outputs_of(const Batch& rows, PassPlan plan);
+  /// Adds weight * H v to out, H the Hessian of the mean loss over the rows.
   virtual void add_hessian_product(const Batch& rows, double weight, PassPlan plan, const Tensor& v,
                                    Tensor& out) = 0;
 
  private:
-  PassPlan plan_training_pass(const PassOptions& options);
+  PassPlan plan_pass(const PassOptions& options);
+  bool in_chunks(const Batch& batch) const;
   template <class F>
   void for_each_chunk(const Batch& batch, PassPlan plan, const F& f) const;
+  template <class F>
+  Tensor sweep(const Batch& batch, PassPlan plan, const F& rows_of);
+  Tensor sweep_losses(const Batch& batch, PassPlan plan);
   double share_of_step(const char* function, const Batch& batch) const;
   void require_flat(const char* function, const Tensor& flat) const;
 
   nn::ParameterArena& arena_;
+  std::uint64_t seed_;
   ExcursionObserver* observer_ = nullptr;
   Progress progress_;
+  Course course_;
+  Tensor elapsed_, rate_;
+  TrainingSet training_set_;
   std::int64_t micro_batch_ = 0;
   BatchNormUpdate batch_norm_update_ = BatchNormUpdate::clean;
 };

@@ -19,29 +19,21 @@ bool copy_to_place(const Tensor& x, Tensor& place, bool first) {
   return true;
 }
 
-WorkCount difference(const WorkCount& later, const WorkCount& earlier) {
-  return {.gradients = later.gradients - earlier.gradients,
-          .forwards = later.forwards - earlier.forwards,
-          .hessian_products = later.hessian_products - earlier.hessian_products};
-}
-
-WorkCount sum(const WorkCount& a, const WorkCount& b) {
-  return {.gradients = a.gradients + b.gradients,
-          .forwards = a.forwards + b.forwards,
-          .hessian_products = a.hessian_products + b.hessian_products};
-}
-
 }  // namespace
 
 RecordedStep::RecordedStep(Objective& objective, Rule& rule, BaseOptimizer& base, double clip)
     : objective_(objective), rule_(rule), base_(base), training_step_(objective, rule, base, clip) {
-  if (objective.arena().device() == kCpu) reason_ = "the cpu has nothing to gain from recordings";
+  possible_ = objective.arena().device() != kCpu;
+  if (!possible_) reason_ = "the cpu has nothing to gain from recordings";
 }
 
 StepReport RecordedStep::run(const Batch& batch, std::int64_t step) {
+  if (!possible_) return training_step_.run(batch, step);
   const std::optional<std::int64_t> name = rule_.phase(step);
-  if (reason_.empty() && !name) reason_ = "the rule decides on the host within a step";
-  if (!reason_.empty()) return training_step_.run(batch, step);
+  if (!name) {
+    if (replays_ == 0) reason_ = "the rule decides on the host within a step";
+    return training_step_.run(batch, step);
+  }
   Phase& phase = phases_[*name];
   if (phase.rehearsals < kRehearsals) {
     ++phase.rehearsals;
@@ -55,27 +47,30 @@ StepReport RecordedStep::run(const Batch& batch, std::int64_t step) {
 StepReport RecordedStep::record(Phase& phase, std::int64_t step) {
   const Objective::Progress before = objective_.progress();
   const std::int64_t steps_before = base_.steps();
+  objective_.begin_step(step, staged_.size(), base_.rate());
   try {
     phase.recording = kernels::backend_of(objective_.arena().home()).record([&] {
-      phase.report = training_step_.run(staged_, step);
+      phase.report = training_step_.run_opened(staged_);
     });
   } catch (const Error& error) {
+    possible_ = false;
     reason_ = error.what();
     objective_.set_progress(before);
     base_.set_steps(steps_before);
     return training_step_.run(staged_, step);
   }
   phase.step = step;
-  phase.work = difference(objective_.work(), before.work);
+  phase.work = objective_.progress().work - before.work;
   phase.recording->replay(0);  // recording has done the host's part of this step only
   ++replays_;
+  reason_.clear();
   return phase.report;
 }
 
 StepReport RecordedStep::replay(Phase& phase, std::int64_t step) {
-  objective_.begin_step(step, staged_.size());
+  objective_.begin_step(step, staged_.size(), base_.rate());
   Objective::Progress progress = objective_.progress();
-  progress.work = sum(progress.work, phase.work);
+  progress.work = progress.work + phase.work;
   progress.statistics_moved = true;
   objective_.set_progress(progress);
   base_.set_steps(base_.steps() + 1);
@@ -89,7 +84,8 @@ bool RecordedStep::stage(const Batch& batch) {
   return copy_to_place(batch.inputs, staged_.inputs, first) &&
          copy_to_place(batch.targets, staged_.targets, first) &&
          copy_to_place(batch.indices, staged_.indices, first) &&
-         copy_to_place(batch.row_ids, staged_.row_ids, first);
+         copy_to_place(batch.row_ids, staged_.row_ids, first) &&
+         copy_to_place(batch.domains, staged_.domains, first);
 }
 
 }  // namespace polder::optim

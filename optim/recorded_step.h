@@ -27,7 +27,7 @@ class RecordedStep {
   StepReport run(const Batch& batch, std::int64_t step);
   /// G of the last step (after clipping).
   const Tensor& gradient() const { return training_step_.gradient(); }
-  /// Why steps are not recorded; empty while nothing speaks against it.
+  /// Why no step has been replayed; empty while nothing speaks against it.
   const std::string& reason() const { return reason_; }
   /// Steps that were replayed so far.
   std::int64_t replays() const { return replays_; }
@@ -52,6 +52,7 @@ class RecordedStep {
   TrainingStep training_step_;
   Batch staged_;
   std::map<std::int64_t, Phase> phases_;
+  bool possible_ = true;
   std::string reason_;
   std::int64_t replays_ = 0;
 };

@@ -59,9 +59,15 @@ void RuleRegistry::add(RuleEntry entry) {
   entries_.push_back(std::move(entry));
 }
 
+void RuleRegistry::refuse(const std::string& name, std::string sentence) {
+  refusals_[name] = std::move(sentence);
+}
+
 const RuleEntry& RuleRegistry::find(const std::string& name) const {
   for (const RuleEntry& entry : entries_)
     if (entry.name == name) return entry;
+  if (const auto refusal = refusals_.find(name); refusal != refusals_.end())
+    fail("rule {}: {}", name, refusal->second);
   fail("rule '{}' is unknown, did you mean '{}'? (known: {})", name, nearest_name(name, names()),
        join(names()));
 }
@@ -75,16 +81,28 @@ std::vector<std::string> RuleRegistry::names() const {
 std::unique_ptr<Rule> RuleRegistry::make(const std::string& name, const Settings& settings,
                                          nn::ParameterArena& arena) const {
   const RuleEntry& entry = find(name);
+  return entry.make(complete(entry, settings), arena);
+}
+
+Settings complete(const RuleEntry& entry, Settings settings) {
   const std::vector<std::string> known = names_of(entry.parameters);
   for (const auto& [key, value] : settings.values())
     require(std::find(known.begin(), known.end(), key) != known.end(),
-            "rule {}: setting '{}' is unknown, {}", name, key,
+            "rule {}: setting '{}' is unknown, {}", entry.name, key,
             known.empty() ? "it has none"
                           : fmt::format("did you mean '{}'?", nearest_name(key, known)));
-  Settings complete = settings;
   for (const auto& [key, value, help] : entry.parameters)
-    if (!complete.has(key)) complete.set(key, value);
-  return entry.make(complete, arena);
+    if (!settings.has(key)) settings.set(key, value);
+  return settings;
+}
+
+RuleNeeds needs_of(const RuleEntry& entry, const Settings& settings) {
+  return entry.needs ? entry.needs(complete(entry, settings)) : RuleNeeds{};
+}
+
+RuleCost cost_of(const RuleEntry& entry, const Settings& settings, std::int64_t rows) {
+  require(entry.cost != nullptr, "rule {}: its cost is not known in numbers", entry.name);
+  return entry.cost(complete(entry, settings), rows);
 }
 
 }  // namespace polder::optim

@@ -83,4 +83,13 @@ double Schedule::rate(std::int64_t t, std::int64_t total) const {
   return peak;
 }
 
+std::pair<double, double> Schedule::range(std::int64_t total) const {
+  std::pair<double, double> range{rate(0, total), rate(0, total)};
+  for (std::int64_t t = 1; t < total; ++t) {
+    range.first = std::min(range.first, rate(t, total));
+    range.second = std::max(range.second, rate(t, total));
+  }
+  return range;
+}
+
 }  // namespace polder::optim

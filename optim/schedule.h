@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace polder::optim {
@@ -35,6 +36,8 @@ struct Schedule {
 
   /// Throws Error naming the value out of range, when t is outside [0, T), or when W >= T.
   double rate(std::int64_t t, std::int64_t total) const;
+  /// Smallest and largest rate of the run. Errors as above.
+  std::pair<double, double> range(std::int64_t total) const;
 };
 
 }  // namespace polder::optim

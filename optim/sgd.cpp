@@ -34,6 +34,10 @@ void Sgd::apply_derivative(const Tensor&, Tensor& q) const {
   kernels::backend_of(q).affine(q, d, 0.0, q);
 }
 
+const Tensor& Sgd::momentum() const {
+  return has_momentum() ? momentum_ : BaseOptimizer::momentum();
+}
+
 void Sgd::visit_state(StateVisitor& visitor) {
   BaseOptimizer::visit_state(visitor);
   if (has_momentum()) visitor.visit("momentum", momentum_);

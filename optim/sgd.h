@@ -28,6 +28,7 @@ class Sgd final : public BaseOptimizer {
 
   void step(const Tensor& g) override;
   void apply_derivative(const Tensor& g, Tensor& q) const override;
+  const Tensor& momentum() const override;
   void visit_state(StateVisitor& visitor) override;
 
  private:

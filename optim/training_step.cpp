@@ -12,15 +12,16 @@ TrainingStep::TrainingStep(Objective& objective, Rule& rule, BaseOptimizer& base
       gradient_(objective.arena().make_flat()) {
   require(std::isfinite(clip) && clip >= 0.0,
           "TrainingStep: clip is {}, want a finite norm >= 0 (0: no clipping)", clip);
+  rule_.prepare(objective_, base_);
 }
 
 StepReport TrainingStep::run(const Batch& batch, std::int64_t step) {
-  objective_.begin_step(step, batch.size());
-  StepReport report = rule_.gradient(objective_, batch, gradient_);
-  const Clipping clipping = clip_gradient(clip_, gradient_);
-  base_.step(gradient_);
-  rule_.after_update(objective_, batch, base_, gradient_, clipping);
-  return report;
+  objective_.begin_step(step, batch.size(), base_.rate());
+  return run_opened(batch);
+}
+
+StepReport TrainingStep::run_opened(const Batch& batch) {
+  return rule_.step(objective_, batch, base_, clip_, gradient_);
 }
 
 void require_finite(const StepReport& report, std::int64_t step) {

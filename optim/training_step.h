@@ -9,11 +9,14 @@ namespace polder::optim {
 /// Owns the gradient buffer; borrows the rest.
 class TrainingStep {
  public:
-  /// `clip`: largest norm of the final G; 0 means no clipping.
+  /// `clip`: largest norm of the final G; 0 means no clipping. Prepares the rule: the objective has
+  /// its data and its course by now. Throws what the rule refuses.
   TrainingStep(Objective& objective, Rule& rule, BaseOptimizer& base, double clip = 0.0);
 
   /// Makes step number `step` on the batch at the base optimizer's current rate.
   StepReport run(const Batch& batch, std::int64_t step);
+  /// `run` after the objective's begin_step, which writes to the device.
+  StepReport run_opened(const Batch& batch);
 
   /// G of the last step (after clipping).
   const Tensor& gradient() const { return gradient_; }

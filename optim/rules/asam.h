@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "polder/optim/rule.h"
 
 namespace polder::optim {
@@ -29,7 +27,6 @@ class Asam final : public RadiusRule {
   kernels::Metric metric_;
 };
 
-/// "weights" or "all"; throws Error on anything else.
-Asam::Scope parse_scope(const std::string& name);
+RuleEntry asam_entry();
 
 }  // namespace polder::optim

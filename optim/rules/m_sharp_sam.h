@@ -26,4 +26,6 @@ class MSharpSam final : public RadiusRule {
   Tensor mean_;  // the accumulator
 };
 
+RuleEntry m_sharp_sam_entry();
+
 }  // namespace polder::optim

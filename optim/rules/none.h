@@ -14,4 +14,6 @@ class None final : public Rule {
   StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) override;
 };
 
+RuleEntry none_entry();
+
 }  // namespace polder::optim

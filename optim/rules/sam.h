@@ -16,4 +16,6 @@ class Sam final : public RadiusRule {
   StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) override;
 };
 
+RuleEntry sam_entry();
+
 }  // namespace polder::optim

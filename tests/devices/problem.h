@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ inline std::vector<double> weights_of(const nn::ParameterArena& arena) {
 
 class Problem {
  public:
-  static constexpr std::int64_t kRows = 12, kClasses = 4;
+  static constexpr std::int64_t kRows = 12, kClasses = 4, kSamples = 36;
 
   Problem(Device device, DType dtype, double dropout = 0.2)
       : device_(device),
@@ -51,6 +52,12 @@ class Problem {
         objective(*model, arena, optim::cross_entropy_loss(0.1), 7) {
     objective.set_validation([this] { return batch(1000 + drawn_++); });
     objective.set_fresh_training([this] { return batch(2000 + drawn_++); });
+    objective.set_course(
+        {.steps = 12, .steps_per_epoch = 3, .rate_min = 0.02 / 12, .rate_max = 0.02});
+    const auto rows = [this](std::span<const std::int64_t> indices) {
+      return batch(3000 + indices.front(), static_cast<std::int64_t>(indices.size()));
+    };
+    objective.set_training_set({kSamples, kClasses, {0, 1, 2, 3, 4, 5}, rows});
   }
 
   /// The images of a step, a function of the step alone.
@@ -63,7 +70,7 @@ class Problem {
       const auto element = static_cast<std::uint64_t>(i);
       labels.push_back(
           static_cast<std::int64_t>(below(random_key(1, "labels", when), element, kClasses)));
-      indices.push_back(step * rows + i);
+      indices.push_back((step * kRows + i) % kSamples);
     }
     return {.inputs = moved(images, device_),
             .targets = Tensor::from(labels, {rows}, device_),

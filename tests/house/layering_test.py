@@ -16,8 +16,10 @@ KNOWS = {
     "optim": {"core", "kernels", "autograd", "nn"},
     "lets": {"core", "kernels", "autograd", "nn", "optim"},
     "data": {"core"},
+    "reference": set(),
     "study": {"core", "kernels", "autograd", "nn", "optim"},
-    "app": {"core", "kernels", "autograd", "nn", "optim", "lets", "data", "study"},
+    "app": {"core", "kernels", "autograd", "nn", "optim", "lets", "data", "study",
+            "reference"},
 }
 DEVICE_LIBRARY = re.compile(r"^(cuda|cublas|cudnn|Eigen|omp\.h)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -46,6 +48,8 @@ def check_the_checker() -> None:
         "autograd/a.cpp": "#include <Eigen/Core>",
         "optim/a.cpp": "#  include <cuda_runtime.h>",
         "core/a.h": '#include "polder/kernels/backend.h"',
+        "reference/a.cpp": '#include "polder/core/tensor.h"',
+        "optim/b.cpp": '#include "polder/reference/net.h"',
     }
     for name, text in planted.items():
         assert faults(name, text), f"a planted fault was not seen: {name}: {text}"

@@ -269,9 +269,10 @@ class FailingObjective final : public QuadraticObjective {
   int fuse = 0;
 
  protected:
-  Tensor add_gradient(const Batch& rows, double weight, PassPlan plan, Tensor& g) override {
+  Tensor add_gradient(const Batch& rows, const optim::RowWeights& seeds_of, PassPlan plan,
+                      Tensor& g) override {
     require(--fuse != 0, "the pass failed");
-    return QuadraticObjective::add_gradient(rows, weight, plan, g);
+    return QuadraticObjective::add_gradient(rows, seeds_of, plan, g);
   }
 };
 

@@ -60,7 +60,7 @@ inline Quadratic random_quadratic(std::size_t n, std::uint64_t seed, const std::
 /// Row r of a batch stands for the quadratic whose number is its input; L_B is their mean.
 inline Batch rows_of(const Vector& numbers) {
   const auto n = static_cast<std::int64_t>(numbers.size());
-  return {Tensor::from(numbers, {n, 1}), {}, {}, {}};
+  return {.inputs = Tensor::from(numbers, {n, 1})};
 }
 
 class QuadraticObjective : public optim::Objective {
@@ -96,14 +96,15 @@ class QuadraticObjective : public optim::Objective {
   }
 
  protected:
-  Tensor add_gradient(const Batch& rows, double weight, PassPlan, Tensor& g) override {
+  Tensor add_gradient(const Batch& rows, const optim::RowWeights& seeds_of, PassPlan plan,
+                      Tensor& g) override {
     const Vector w = read(arena().active());
-    double loss = 0.0;
-    for_each_problem(rows, [&](const Quadratic& problem, double share) {
-      loss += share * problem.value(w);
-      add(weight * share, problem.gradient(w), g);
-    });
-    return Tensor::scalar(loss);
+    const Tensor losses = per_sample_losses(rows, plan);
+    const Vector seeds = seeds_of(losses).to_vector<double>();
+    auto seed = seeds.begin();
+    for_each_problem(
+        rows, [&](const Quadratic& problem, double) { add(*seed++, problem.gradient(w), g); });
+    return losses;
   }
   Tensor per_sample_losses(const Batch& rows, PassPlan) override {
     const Vector w = read(arena().active());

@@ -126,7 +126,7 @@ std::vector<double> everything(Training& run, Lets& lets, optim::BaseOptimizer& 
   }
   base.visit_state(collector);
   lets.visit_state(collector);
-  const auto& [work, step, rows, moved] = run.net.objective.progress();
+  const auto [work, branched, step, rows, moved] = run.net.objective.progress();
   for (const double count :
        {work.gradients, work.forwards, work.hessian_products, static_cast<double>(step),
         static_cast<double>(rows), static_cast<double>(moved)})

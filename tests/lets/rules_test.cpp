@@ -19,7 +19,7 @@ optim::RuleRegistry all_rules() {
 TEST(LetsRules, WrapEveryRuleWithARadius) {
   EXPECT_THAT(all_rules().names(), ElementsAre("none", "sam", "asam", "m_sharp_sam", "lets_sam",
                                                "lets_asam", "lets_m_sharp_sam"));
-  EXPECT_TRUE(all_rules().find("lets_asam").needs_validation);
+  EXPECT_EQ(optim::needs_of(all_rules().find("lets_asam"), {}).validation, 1.0);
 }
 
 TEST(LetsRules, ReadTheirSettingsAndTheWrappedOnes) {
@@ -62,7 +62,8 @@ TEST(LetsRules, RefuseWhatHasNoRadiusOrIsUnknown) {
   const auto make = [&](const std::string& name, std::map<std::string, std::string> values) {
     return error_of([&] { all_rules().make(name, optim::Settings(values), net.arena); });
   };
-  EXPECT_THAT(make("lets_none", {}), HasSubstr("rule 'lets_none' is unknown"));
+  EXPECT_THAT(make("lets_none", {}),
+              HasSubstr("rule lets_none: none has no radius that lets could learn"));
   EXPECT_THAT(make("lets_sam", {{"lr_mu", "1"}}), HasSubstr("did you mean 'lr_nu'"));
   EXPECT_THAT(make("lets_sam", {{"curvature", "exakt"}}), HasSubstr("the nearest is 'exact'"));
   EXPECT_THAT(make("lets_sam", {{"gap_batch", "frech"}}), HasSubstr("the nearest is 'fresh'"));

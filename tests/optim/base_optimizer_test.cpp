@@ -155,8 +155,9 @@ class BaseOptimizerErrors : public testing::Test {
 };
 
 TEST_F(BaseOptimizerErrors, UnknownNamesFindTheirNearest) {
-  EXPECT_EQ(refusal("adamv", {}),
-            "base optimizer 'adamv' is unknown, did you mean 'adam'? (known: sgd, adam, adamw)");
+  EXPECT_EQ(
+      refusal("adamv", {}),
+      "base optimizer 'adamv' is unknown, did you mean 'adam'? (known: sgd, adam, adamw, amsgrad)");
 }
 
 TEST_F(BaseOptimizerErrors, SettingsOutOfRangeAreRefused) {

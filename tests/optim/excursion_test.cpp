@@ -59,7 +59,7 @@ TEST_P(ExcursionTest, AscentRefusesWhatDoesNotFitTheArena) {
   EXPECT_EQ(error_of([&] { ascend(arena, gradient, Tensor::from(Vector(3, 0.1), {3})); }),
             "ascend: rho is [3], want [] or one radius for each segment [2]");
   EXPECT_EQ(error_of([&] { ascend(arena, Tensor::zeros({11}), Tensor::scalar(0.1)); }),
-            "ascend: gradient is float32 [11], the arena's weights are float64 [32]");
+            "ascend: direction is float32 [11], the arena's weights are float64 [32]");
 }
 
 TEST_P(ExcursionTest, LooksFromAwayAndComesHomeBitForBit) {
@@ -105,7 +105,7 @@ TEST_P(ExcursionTest, OnlyOneAtATime) {
 class Diary : public ExcursionObserver {
  public:
   void arrived(Excursion& excursion, const Batch& rows, double share) override {
-    note("arrived", excursion, rows, share, excursion.ascent().gradient);
+    note("arrived", excursion, rows, share, excursion.ascent().direction);
   }
   void looked(Excursion& excursion, const Batch& rows, double share, const Tensor& g) override {
     note("looked", excursion, rows, share, g);

@@ -131,6 +131,7 @@ TEST(ModelObjectiveErrors, SayWhatWasFoundAndWanted) {
             "ModelObjective: the loss function is empty");
   EXPECT_EQ(error_of([] { cross_entropy_loss(1.0); }),
             "cross_entropy_loss: smoothing is 1, want a number in [0, 1)");
+  problem.objective.set_validation(nullptr);
   EXPECT_EQ(error_of([&] { problem.objective.validation_batch(); }),
             "validation_batch: this objective has no held-out validation data");
   problem.objective.set_validation([&] { return batch; });

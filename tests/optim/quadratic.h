@@ -140,11 +140,13 @@ class QuadraticObjective : public Objective {
   int fail_at = -1;  // throws in the pass that would be diary[fail_at]
 
  protected:
-  Tensor add_gradient(const Batch& rows, double weight, PassPlan plan, Tensor& g) override {
-    const Vector w = enter(rows, plan);
-    const Quadratic mean = quadratic_of(rows);
-    add(weight, mean.gradient(w), g);
-    return Tensor::scalar(mean.value(w));
+  Tensor add_gradient(const Batch& rows, const RowWeights& seeds_of, PassPlan plan,
+                      Tensor& g) override {
+    const Tensor losses = per_sample_losses(rows, plan);
+    const Vector seeds = seeds_of(losses).to_vector<double>(), w = dense(arena(), arena().active());
+    for (std::int64_t i = 0; i < rows.size(); ++i)
+      add(seeds[static_cast<std::size_t>(i)], quadratic_of(rows.slice(i, i + 1)).gradient(w), g);
+    return losses;
   }
 
   Tensor per_sample_losses(const Batch& rows, PassPlan plan) override {

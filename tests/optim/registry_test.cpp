@@ -48,8 +48,7 @@ TEST_F(RegistryTest, BadValuesAreRefused) {
   EXPECT_EQ(refusal("sam", {{"rho", "inf"}}), "rho: found 'inf', want a finite number");
   EXPECT_EQ(refusal("sam", {{"rho", ""}}), "rho: found '', want a finite number");
   EXPECT_EQ(refusal("asam", {{"xi", "-1"}}), "Asam: xi is -1, want a finite number >= 0");
-  EXPECT_EQ(refusal("asam", {{"scope", "some"}}),
-            "asam: scope 'some' is unknown, want weights or all");
+  EXPECT_EQ(refusal("asam", {{"scope", "some"}}), "scope: found 'some', want one of weights, all");
   EXPECT_EQ(refusal("m_sharp_sam", {{"m", "2.5"}}), "m: found '2.5', want a whole number");
   EXPECT_EQ(refusal("m_sharp_sam", {{"m", "0"}}), "MSharpSam: m is 0, want at least one shard");
 }

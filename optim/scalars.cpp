@@ -1,6 +1,8 @@
-#include "polder/lets/scalars.h"
+#include "polder/optim/scalars.h"
 
-namespace polder::lets {
+#include <limits>
+
+namespace polder::optim {
 
 using kernels::AxisView;
 using kernels::backend_of;
@@ -48,14 +50,23 @@ Tensor map(Unary f, const Tensor& x) {
   return y;
 }
 
-Tensor larger(const Tensor& a, const Tensor& b) {
-  Tensor y = make_like(a);
-  backend_of(a).reduce(Reduction::max, stack(a, b), AxisView{1, 2, a.numel()}, y);
-  return y;
+Tensor share(const Tensor& a, const Tensor& b) {
+  // The least normal number stands in for 0, so that 0 / 0 is 0; no other quotient notices.
+  const Tensor least = constant(std::numeric_limits<double>::min(), b.device());
+  return quotient(a, larger(b, least));
 }
 
-Tensor smaller(const Tensor& a, const Tensor& b) {
-  return affine(larger(affine(a, -1.0), affine(b, -1.0)), -1.0);
+Tensor larger(const Tensor& a, const Tensor& b) { return combine(Binary::max, a, b); }
+Tensor smaller(const Tensor& a, const Tensor& b) { return combine(Binary::min, a, b); }
+
+Tensor at_least(const Tensor& a, const Tensor& b) {
+  return affine(map(Unary::step, difference(b, a)), -1.0, 1.0);
+}
+
+Tensor constant(double value, Device device) {
+  Tensor y = Tensor::empty(Shape{}, DType::float64, device);
+  backend_of(y).fill(value, y);
+  return y;
 }
 
 Tensor total(const Tensor& x) {
@@ -78,10 +89,4 @@ void assign_if(const Tensor& flag, const Tensor& x, Tensor& y) {
   backend_of(y).gather_rows(stack(y, x), row, chosen);
 }
 
-void scale_by(const Tensor& scale, Tensor& flat) {
-  Tensor factor = Tensor::empty(Shape{}, flat.dtype(), flat.device());
-  backend_of(flat).cast(scale, factor);
-  backend_of(flat).binary(Binary::mul, flat, factor, Broadcast::trailing, flat);
-}
-
-}  // namespace polder::lets
+}  // namespace polder::optim

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "polder/reference/rule.h"
+
+/// One line a reference, in the order of optim/built_in_rules.cpp.
+namespace polder::reference {
+
+std::unique_ptr<Rule> make_none(const Settings& settings);
+std::unique_ptr<Rule> make_sam(const Settings& settings);
+std::unique_ptr<Rule> make_asam(const Settings& settings);
+std::unique_ptr<Rule> make_m_sharp_sam(const Settings& settings);
+
+}  // namespace polder::reference

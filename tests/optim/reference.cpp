@@ -1,0 +1,185 @@
+#include "optim/reference.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "optim/support.h"
+#include "polder/reference/rules.h"
+
+namespace polder::optim {
+namespace {
+
+constexpr std::int64_t kInputs = 4, kHidden = 7, kClasses = 3, kRows = 8, kSamples = 24;
+constexpr std::int64_t kHeldOut = 6;  // rows of a validation batch
+constexpr std::uint64_t kSeed = 5;
+
+std::shared_ptr<nn::Sequential> tanh_net() {
+  const nn::Build build{.seed = kSeed, .dtype = DType::float64};
+  auto net = std::make_shared<nn::Sequential>(build);
+  net->add<nn::Linear>("fc1", kInputs, kHidden);
+  net->add<nn::Activation>("act", "tanh");
+  net->add<nn::Linear>("fc2", kHidden, kClasses);
+  return net;
+}
+
+/// Samples of a stream: points around a centre for each class, every fifth label another one.
+reference::Rows samples_of(const std::string& stream, std::int64_t count) {
+  reference::Rows rows;
+  for (std::int64_t i = 0; i < count; ++i) {
+    reference::Sample sample;
+    sample.index = static_cast<std::size_t>(i);
+    const auto label = static_cast<std::size_t>(i % kClasses);
+    for (std::int64_t k = 0; k < kInputs; ++k) {
+      const auto at = static_cast<std::uint64_t>(i * kInputs + k);
+      sample.x.push_back(normal(random_key(kSeed, stream), at) +
+                         (static_cast<std::size_t>(k) == label ? 1.5 : 0.0));
+    }
+    sample.label = i % 5 == 4 ? (label + 1) % kClasses : label;
+    rows.push_back(sample);
+  }
+  return rows;
+}
+
+Batch batch_of(const reference::Rows& rows) {
+  std::vector<double> inputs;
+  std::vector<std::int64_t> labels, indices;
+  for (const reference::Sample& sample : rows) {
+    inputs.insert(inputs.end(), sample.x.begin(), sample.x.end());
+    labels.push_back(static_cast<std::int64_t>(sample.label));
+    indices.push_back(static_cast<std::int64_t>(sample.index));
+  }
+  const auto n = static_cast<std::int64_t>(rows.size());
+  return {.inputs = Tensor::from(inputs, {n, kInputs}),
+          .targets = Tensor::from(labels, {n}),
+          .indices = Tensor::from(indices, {n})};
+}
+
+/// The same training problem on both sides.
+struct Twins {
+  reference::Rows training = samples_of("training", kSamples);
+  reference::Rows held_out = samples_of("held out", 60);
+  reference::Net net{kInputs, kHidden, kClasses};
+  std::shared_ptr<nn::Sequential> model = tanh_net();
+  nn::ParameterArena arena{*model};
+  ModelObjective objective{*model, arena, cross_entropy_loss(), kSeed};
+  std::int64_t steps;
+
+  explicit Twins(std::int64_t total) : steps(total) {
+    objective.set_course({steps, kSamples / kRows, rate_at(steps - 1), rate_at(0)});
+    objective.set_validation([this] { return batch_of(validation_rows(objective.step())); });
+    objective.set_fresh_training([this] { return batch_of(batch_rows(objective.step() + 1)); });
+    TrainingSet set{kSamples, kClasses, std::vector<std::int64_t>(kSamples), {}};
+    std::iota(set.indices.begin(), set.indices.end(), 0);
+    set.rows = [this](std::span<const std::int64_t> indices) {
+      reference::Rows rows;
+      for (const std::int64_t i : indices) rows.push_back(training[static_cast<std::size_t>(i)]);
+      return batch_of(rows);
+    };
+    objective.set_training_set(std::move(set));
+  }
+
+  /// 0.2 falling to 0.05.
+  double rate_at(std::int64_t t) const {
+    const double p = static_cast<double>(t) / static_cast<double>(steps);
+    return 0.05 + 0.075 * (1.0 + std::cos(std::numbers::pi * p));
+  }
+  /// Each epoch in an order of its own.
+  reference::Rows batch_rows(std::int64_t t) const {
+    reference::Rows rows;
+    const std::int64_t epoch = t * kRows / kSamples, first = t * kRows % kSamples;
+    for (std::int64_t i = first; i < first + kRows; ++i)
+      rows.push_back(training[static_cast<std::size_t>((5 * i + 7 * epoch) % kSamples)]);
+    return rows;
+  }
+  reference::Rows validation_rows(std::int64_t t) const {
+    reference::Rows rows;
+    for (std::int64_t i = 0; i < kHeldOut; ++i)
+      rows.push_back(held_out[static_cast<std::size_t>((t * kHeldOut + i) % 60)]);
+    return rows;
+  }
+  reference::Vector weights() const {
+    reference::Vector values;
+    for (const nn::Segment& segment : arena.segments()) {
+      const auto part = arena.part(arena.home(), segment).to_vector<double>();
+      values.insert(values.end(), part.begin(), part.end());
+    }
+    return values;
+  }
+  /// Where weight i of the dense vector lies in the flat tensors.
+  std::uint64_t flat_position(std::size_t i) const {
+    auto rest = static_cast<std::int64_t>(i);
+    for (const nn::Segment& segment : arena.segments()) {
+      if (rest < segment.shape.numel()) return static_cast<std::uint64_t>(segment.offset + rest);
+      rest -= segment.shape.numel();
+    }
+    fail("reference: weight {} of {}", i, arena.weight_count());
+  }
+
+  reference::Step step(std::int64_t t, const reference::Rows& batch) const {
+    reference::Step step{.net = net, .batch = batch, .training_set = training};
+    step.validation = validation_rows(t);
+    const std::int64_t per_epoch = kSamples / kRows;
+    step.t = static_cast<std::size_t>(t);
+    step.T = static_cast<std::size_t>(steps);
+    step.epoch = static_cast<std::size_t>(t / per_epoch);
+    step.epochs = static_cast<std::size_t>(objective.epochs());
+    step.opens_epoch = t % per_epoch == 0;
+    step.rate = rate_at(t);
+    step.rate_min = rate_at(steps - 1);
+    step.rate_max = rate_at(0);
+    const auto key = [t](const std::string& what) {
+      return random_key(kSeed, what, static_cast<std::uint32_t>(t));
+    };
+    step.draws.uniform = [key](const std::string& what, std::size_t i) {
+      return uniform(key(what), i);
+    };
+    step.draws.normal = [key](const std::string& what, std::size_t i) {
+      return normal(key(what), i);
+    };
+    step.draws.weight_uniform = [this, key](const std::string& what, std::size_t i) {
+      return uniform(key(what), flat_position(i));
+    };
+    step.draws.weight_normal = [this, key](const std::string& what, std::size_t i) {
+      return normal(key(what), flat_position(i));
+    };
+    return step;
+  }
+};
+
+double largest_distance(const reference::Vector& found, const reference::Vector& wanted) {
+  double largest = 0.0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double distance = std::abs(found[i] - wanted[i]) / (1.0 + std::abs(wanted[i]));
+    if (!(distance <= largest)) largest = distance;  // NaN is the largest of all
+  }
+  return largest;
+}
+
+}  // namespace
+
+double distance_to_reference(const std::string& rule, const Settings& settings, int steps) {
+  const RuleRegistry registry = built_in_rules();
+  const Settings whole = complete(registry.find(rule), settings);
+  const auto found = reference::rules().find(rule);
+  require(found != reference::rules().end(), "reference: rule {} has none", rule);
+  const auto theirs = found->second(whole.values());
+
+  Twins twins(steps);
+  const auto ours = registry.make(rule, whole, twins.arena);
+  const auto base = make_base_optimizer("sgd", {}, twins.arena);
+  TrainingStep training(twins.objective, *ours, *base);
+  reference::Sgd sgd;
+  reference::Vector w = twins.weights();
+  double largest = 0.0;
+  for (std::int64_t t = 0; t < steps; ++t) {
+    const reference::Rows batch = twins.batch_rows(t);
+    base->set_rate(twins.rate_at(t));
+    training.run(batch_of(batch), t);
+    theirs->run(twins.step(t, batch), sgd, w);
+    const double distance = largest_distance(twins.weights(), w);
+    if (!(distance <= largest)) largest = distance;
+  }
+  return largest;
+}
+
+}  // namespace polder::optim
