@@ -3,6 +3,7 @@
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/gemm.h"
+#include "polder/kernels/cpu/narrow_gradient.h"
 #include "polder/kernels/cpu/parallel.h"
 #include "polder/kernels/cpu/partial_sums.h"
 #include "polder/kernels/cpu/patches.h"
@@ -231,7 +232,9 @@ void CpuBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, Window
                                        std::int64_t groups, Tensor& dx) {
   const auto geometry = ConvGeometry::of(dx.shape(), dy.shape(), window, groups);
   with_float(dy.dtype(), [&]<class T>(T) {
-    const auto gradient = turns(geometry) ? turned_input_gradient<T> : scattered_input_gradient<T>;
+    const auto gradient = has_narrow_input<T>(geometry) ? narrow_input_gradient<T>
+                          : turns(geometry)             ? turned_input_gradient<T>
+                                                        : scattered_input_gradient<T>;
     gradient(geometry, dy.data<T>(), w.data<T>(), dx.data<T>());
   });
 }

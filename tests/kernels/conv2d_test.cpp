@@ -74,14 +74,18 @@ const Case kCases[] = {
     {40, 4, 4, 24, 50, square(3, 1, 1)},  // small maps of many images
     {17, 9, 9, 90, 70, square(1, 1, 0)},
     {1, 4, 4, 64, 256, square(3, 1, 1)},  // the outputs are shared out
+    {3, 9, 14, 1, 16, square(3, 1, 1)},   // few input channels, outputs that fill vectors
+    {2, 5, 11, 3, 48, square(5, 1, 2)},
+    {2, 2, 3, 2, 16, square(5, 1, 2)},
+    {3, 6, 4, 3, 32, {2, 3, 1, 1, 0, 1}},
+    {2, 3, 9, 1, 16, {2, 2, 1, 1, 2, 3}},  // windows that lie on the padding alone
 };
 
 /// Work for many tasks: partitions that listened to the number of threads would show.
 const Case kLargeCases[] = {
-    {64, 16, 16, 16, 24, square(3, 1, 1)},
-    {33, 17, 15, 20, 48, square(3, 2, 1)},
-    {1, 4, 4, 128, 512, square(3, 1, 1)},
-    {48, 15, 15, 8, 12, square(3, 1, 1), 2},
+    {64, 16, 16, 16, 24, square(3, 1, 1)}, {33, 17, 15, 20, 48, square(3, 2, 1)},
+    {1, 4, 4, 128, 512, square(3, 1, 1)},  {48, 15, 15, 8, 12, square(3, 1, 1), 2},
+    {48, 15, 17, 3, 32, square(3, 1, 1)},
 };
 
 /// A convolution with random x, w and dy, and what the back end makes of it.
