@@ -84,15 +84,17 @@ void move_weights(std::int64_t count, std::int64_t elements_each, F&& f) {
                   });
 }
 
-/// transposed[group, tap, o] = w[group, o, tap].
+/// transposed[group, tap, o] = w[group, o, tap], a few outputs at a time: writing one number to
+/// each of many far lines would push them out of the cache before they are full.
 template <class T>
 void transpose_weights(const ConvGeometry& g, const T* w, T* transposed) {
-  constexpr std::int64_t kStrip = 32;
-  const std::int64_t out = g.group_out(), taps = g.taps(), strips = ceil_div(taps, kStrip);
-  move_weights(g.groups * strips, kStrip * out, [&](std::int64_t strip) {
+  constexpr std::int64_t kStrip = 16;
+  const std::int64_t out = g.group_out(), taps = g.taps(), strips = ceil_div(out, kStrip);
+  move_weights(g.groups * strips, kStrip * taps, [&](std::int64_t strip) {
     const std::int64_t first = strip / strips * out * taps, begin = strip % strips * kStrip;
-    for (std::int64_t o = 0; o < out; ++o)
-      for (std::int64_t tap = begin; tap < std::min(taps, begin + kStrip); ++tap)
+    const std::int64_t end = std::min(out, begin + kStrip);
+    for (std::int64_t tap = 0; tap < taps; ++tap)
+      for (std::int64_t o = begin; o < end; ++o)
         transposed[first + tap * out + o] = w[first + o * taps + tap];
   });
 }
