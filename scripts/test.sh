@@ -1,12 +1,23 @@
 #!/usr/bin/env bash
 # Sets up, builds and passes every test: the layout of the sources, the whole suite, the fast suite
-# again under the address and undefined-behaviour sanitizers, clang-tidy, the fuzz targets.
+# again under the address and undefined-behaviour sanitizers, the device code for a card where nvcc
+# is, clang-tidy, the fuzz targets.
 #   scripts/test.sh [--quick]     --quick: only the suite
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 quick=${1:-}
 section() { printf '\n== %s (after %s s)\n' "$1" "$SECONDS"; }
+
+# Without a card the program must start all the same, and say that none is there.
+build_for_a_card() {
+  if ! command -v nvcc >/dev/null; then
+    echo "SKIPPED: no nvcc on the PATH; the kernels were compiled for the emulated device only"
+    return
+  fi
+  scripts/build.sh cuda kernels_test
+  build/cuda/tests/kernels/kernels_test --gtest_brief=1 --gtest_filter='Card.*:*Plan*'
+}
 
 section "dependencies"
 scripts/install_dependencies.sh test
@@ -23,6 +34,8 @@ fi
 section "build"
 scripts/build.sh cpu
 if [ "$quick" != "--quick" ]; then
+  section "build for a card"
+  build_for_a_card
   section "clang-tidy"
   scripts/check_tidy.sh
   section "fuzz"
