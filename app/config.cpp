@@ -67,12 +67,13 @@ std::vector<Field> rule_fields() {
 
 std::vector<Field> optimizer_fields() {
   return {
-      choice("optimizer", &Config::optimizer, "base optimizer", {"sgd", "adam", "adamw"}),
+      choice("optimizer", &Config::optimizer, "base optimizer",
+             {"sgd", "adam", "adamw", "amsgrad"}),
       row("lr", &Config::lr, "learning rate", kReal),
       row("momentum", &Config::momentum, "of sgd", kFraction),
       row("nesterov", &Config::nesterov, "look ahead along the momentum (sgd)"),
-      row("beta1", &Config::beta1, "decay of the first moment (adam, adamw)", kFraction),
-      row("beta2", &Config::beta2, "decay of the second moment (adam, adamw)", kFraction),
+      row("beta1", &Config::beta1, "decay of the first moment (adam, adamw, amsgrad)", kFraction),
+      row("beta2", &Config::beta2, "decay of the second moment (adam, adamw, amsgrad)", kFraction),
       row("weight_decay", &Config::weight_decay, "pull towards zero", kReal),
       row("clip", &Config::clip, "largest gradient norm; 0: none", kReal),
       choice("schedule", &Config::schedule, "of the learning rate",

@@ -8,6 +8,10 @@ const std::map<std::string, MakeRule>& rules() {
       {"sam", make_sam},
       {"asam", make_asam},
       {"m_sharp_sam", make_m_sharp_sam},
+      {"fisher_sam", make_fisher_sam},
+      {"sam_on", make_sam_on},
+      {"momentum_sam", make_momentum_sam},
+      {"sparse_sam_dynamic", make_sparse_sam_dynamic},
   };
   return all;
 }

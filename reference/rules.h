@@ -9,5 +9,9 @@ std::unique_ptr<Rule> make_none(const Settings& settings);
 std::unique_ptr<Rule> make_sam(const Settings& settings);
 std::unique_ptr<Rule> make_asam(const Settings& settings);
 std::unique_ptr<Rule> make_m_sharp_sam(const Settings& settings);
+std::unique_ptr<Rule> make_fisher_sam(const Settings& settings);
+std::unique_ptr<Rule> make_sam_on(const Settings& settings);
+std::unique_ptr<Rule> make_momentum_sam(const Settings& settings);
+std::unique_ptr<Rule> make_sparse_sam_dynamic(const Settings& settings);
 
 }  // namespace polder::reference

@@ -40,6 +40,11 @@ inline std::vector<double> weights_of(const nn::ParameterArena& arena) {
   return wide.to_vector<double>();
 }
 
+/// The loss a step has seen: rules that look from elsewhere alone have no clean one.
+inline double loss_of(const optim::StepReport& report) {
+  return (report.loss.defined() ? report.loss : report.perturbed_loss).item();
+}
+
 class Problem {
  public:
   static constexpr std::int64_t kRows = 12, kClasses = 4, kSamples = 36;

@@ -151,7 +151,7 @@ Trained train(const RuleCase& choice, const std::string& optimizer) {
   for (std::int64_t t = 0; t < 12; ++t) {
     base->set_rate(0.02 / static_cast<double>(1 + t));
     const Batch batch = problem.batch(t, t % 5 == 4 ? 8 : Problem::kRows);
-    trained.losses.push_back(step.run(batch, t).loss.item());
+    trained.losses.push_back(loss_of(step.run(batch, t)));
   }
   trained.weights = weights_of(problem.arena);
   trained.gradients = problem.objective.work().gradients;

@@ -47,7 +47,7 @@ Outcome train(Device device, DType dtype, const Case& choice) {
   Outcome outcome;
   for (std::int64_t t = 0; t < 20; ++t) {
     base->set_rate(choice.optimizer == "sgd" ? 0.1 / static_cast<double>(1 + t) : 0.01);
-    outcome.loss = step.run(problem.batch(t), t).loss.item();
+    outcome.loss = loss_of(step.run(problem.batch(t), t));
   }
   outcome.weights = weights_of(problem.arena);
   return outcome;

@@ -7,8 +7,8 @@
 namespace polder::lets {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
 
 optim::RuleRegistry all_rules() {
   optim::RuleRegistry registry = optim::built_in_rules();
@@ -17,8 +17,9 @@ optim::RuleRegistry all_rules() {
 }
 
 TEST(LetsRules, WrapEveryRuleWithARadius) {
-  EXPECT_THAT(all_rules().names(), ElementsAre("none", "sam", "asam", "m_sharp_sam", "lets_sam",
-                                               "lets_asam", "lets_m_sharp_sam"));
+  const std::vector<std::string> names = all_rules().names();
+  EXPECT_THAT(names, IsSupersetOf(optim::built_in_rules().names()));
+  EXPECT_THAT(names, IsSupersetOf({"lets_sam", "lets_asam", "lets_m_sharp_sam"}));
   EXPECT_EQ(optim::needs_of(all_rules().find("lets_asam"), {}).validation, 1.0);
 }
 

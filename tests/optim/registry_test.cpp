@@ -19,8 +19,11 @@ class RegistryTest : public testing::Test {
   }
 };
 
-TEST_F(RegistryTest, HoldsTheRulesOfThisFolder) {
-  EXPECT_THAT(rules.names(), testing::ElementsAre("none", "sam", "asam", "m_sharp_sam"));
+TEST_F(RegistryTest, BeginsWithTheRulesThatOthersAreHeldAgainst) {
+  const std::vector<std::string> names = rules.names();
+  ASSERT_GE(names.size(), 3U);
+  EXPECT_EQ(names[0], "none");
+  EXPECT_EQ(names[1], "sam");
 }
 
 TEST_F(RegistryTest, FillsInDefaults) {
@@ -34,8 +37,8 @@ TEST_F(RegistryTest, FillsInDefaults) {
 }
 
 TEST_F(RegistryTest, UnknownNamesFindTheirNearest) {
-  EXPECT_EQ(refusal("asm", {}),
-            "rule 'asm' is unknown, did you mean 'asam'? (known: none, sam, asam, m_sharp_sam)");
+  EXPECT_THAT(refusal("asm", {}),
+              testing::StartsWith("rule 'asm' is unknown, did you mean 'asam'? (known: none, sam"));
   EXPECT_EQ(refusal("asam", {{"roh", "1"}}),
             "rule asam: setting 'roh' is unknown, did you mean 'rho'?");
   EXPECT_EQ(refusal("none", {{"rho", "1"}}), "rule none: setting 'rho' is unknown, it has none");
