@@ -1,12 +1,16 @@
 #include "polder/optim/registry.h"
+#include "polder/optim/rules/agnostic_sam.h"
 #include "polder/optim/rules/asam.h"
 #include "polder/optim/rules/fisher_sam.h"
+#include "polder/optim/rules/k_sam.h"
 #include "polder/optim/rules/m_sharp_sam.h"
 #include "polder/optim/rules/momentum_sam.h"
 #include "polder/optim/rules/none.h"
+#include "polder/optim/rules/random_sam.h"
 #include "polder/optim/rules/sam.h"
 #include "polder/optim/rules/sam_on.h"
 #include "polder/optim/rules/sparse_sam_dynamic.h"
+#include "polder/optim/rules/tilted_sam.h"
 
 namespace polder::optim {
 
@@ -20,6 +24,10 @@ RuleRegistry built_in_rules() {
   rules.add(sam_on_entry());
   rules.add(momentum_sam_entry());
   rules.add(sparse_sam_dynamic_entry());
+  rules.add(random_sam_entry());
+  rules.add(k_sam_entry());
+  rules.add(agnostic_sam_entry());
+  rules.add(tilted_sam_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
   return rules;

@@ -12,6 +12,10 @@ const std::map<std::string, MakeRule>& rules() {
       {"sam_on", make_sam_on},
       {"momentum_sam", make_momentum_sam},
       {"sparse_sam_dynamic", make_sparse_sam_dynamic},
+      {"random_sam", make_random_sam},
+      {"k_sam", make_k_sam},
+      {"agnostic_sam", make_agnostic_sam},
+      {"tilted_sam", make_tilted_sam},
   };
   return all;
 }

@@ -13,5 +13,9 @@ std::unique_ptr<Rule> make_fisher_sam(const Settings& settings);
 std::unique_ptr<Rule> make_sam_on(const Settings& settings);
 std::unique_ptr<Rule> make_momentum_sam(const Settings& settings);
 std::unique_ptr<Rule> make_sparse_sam_dynamic(const Settings& settings);
+std::unique_ptr<Rule> make_random_sam(const Settings& settings);
+std::unique_ptr<Rule> make_k_sam(const Settings& settings);
+std::unique_ptr<Rule> make_agnostic_sam(const Settings& settings);
+std::unique_ptr<Rule> make_tilted_sam(const Settings& settings);
 
 }  // namespace polder::reference
