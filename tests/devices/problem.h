@@ -27,6 +27,14 @@ inline optim::RuleRegistry all_rules() {
   return rules;
 }
 
+/// Trial settings of a rule; lets goes on over rules without an exact derivative too.
+inline std::unique_ptr<optim::Rule> make_rule(const std::string& name, nn::ParameterArena& arena) {
+  const optim::RuleRegistry rules = all_rules();
+  optim::Settings settings(rules.find(name).trial);
+  if (name.starts_with("lets_")) settings.set("allow_inexact", "true");
+  return rules.make(name, settings, arena);
+}
+
 inline Tensor moved(const Tensor& x, Device device) {
   Tensor copy = Tensor::empty(x.shape(), x.dtype(), device);
   allocator_of(device).copy_from_host(copy.raw(), x.raw(), x.bytes());

@@ -144,7 +144,7 @@ struct Trained {
 template <class Step>
 Trained train(const RuleCase& choice, const std::string& optimizer) {
   Problem problem(choice.device, DType::float32);
-  const auto rule = all_rules().make(choice.rule, {}, problem.arena);
+  const auto rule = make_rule(choice.rule, problem.arena);
   const auto base = optim::make_base_optimizer(optimizer, {.weight_decay = 1e-3}, problem.arena);
   Step step(problem.objective, *rule, *base, 5.0);
   Trained trained;
