@@ -3,6 +3,7 @@
 #include "polder/optim/rules/asam.h"
 #include "polder/optim/rules/fisher_sam.h"
 #include "polder/optim/rules/k_sam.h"
+#include "polder/optim/rules/lookbehind_sam.h"
 #include "polder/optim/rules/m_sharp_sam.h"
 #include "polder/optim/rules/momentum_sam.h"
 #include "polder/optim/rules/none.h"
@@ -10,6 +11,7 @@
 #include "polder/optim/rules/sam.h"
 #include "polder/optim/rules/sam_on.h"
 #include "polder/optim/rules/sparse_sam_dynamic.h"
+#include "polder/optim/rules/sparse_sam_fisher.h"
 #include "polder/optim/rules/tilted_sam.h"
 
 namespace polder::optim {
@@ -28,6 +30,8 @@ RuleRegistry built_in_rules() {
   rules.add(k_sam_entry());
   rules.add(agnostic_sam_entry());
   rules.add(tilted_sam_entry());
+  rules.add(sparse_sam_fisher_entry());
+  rules.add(lookbehind_sam_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
   return rules;

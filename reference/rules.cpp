@@ -16,6 +16,8 @@ const std::map<std::string, MakeRule>& rules() {
       {"k_sam", make_k_sam},
       {"agnostic_sam", make_agnostic_sam},
       {"tilted_sam", make_tilted_sam},
+      {"sparse_sam_fisher", make_sparse_sam_fisher},
+      {"lookbehind_sam", make_lookbehind_sam},
   };
   return all;
 }

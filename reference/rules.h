@@ -17,5 +17,7 @@ std::unique_ptr<Rule> make_random_sam(const Settings& settings);
 std::unique_ptr<Rule> make_k_sam(const Settings& settings);
 std::unique_ptr<Rule> make_agnostic_sam(const Settings& settings);
 std::unique_ptr<Rule> make_tilted_sam(const Settings& settings);
+std::unique_ptr<Rule> make_sparse_sam_fisher(const Settings& settings);
+std::unique_ptr<Rule> make_lookbehind_sam(const Settings& settings);
 
 }  // namespace polder::reference
