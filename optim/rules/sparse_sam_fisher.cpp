@@ -73,37 +73,36 @@ void SparseSamFisher::visit_state(StateVisitor& visitor) {
 }
 
 RuleEntry sparse_sam_fisher_entry() {
-  return {
-      .name = "sparse_sam_fisher",
-      .summary = "sam on the weights with the largest empirical Fisher values",
-      .paper = "Mi et al., NeurIPS 2022, arXiv 2210.05177",
-      .parameters = {{"rho", "0.1", "radius of the ball; the masked step is shorter"},
-                     {"sparsity", "0.5", "share of the weights that is not perturbed"},
-                     {"samples", "128", "training samples behind the Fisher values"},
-                     {"refresh_every", "1", "epochs between refreshes"}},
-      .cost_formula = "2 GE, and a pass for each Fisher sample at a refresh",
-      .cost =
-          [](const Settings& settings, std::int64_t rows) {
-            const double passes = settings.number("samples") / static_cast<double>(rows);
-            return RuleCost{
-                .step = {.gradients = 2}, .epoch = {.gradients = passes}, .kept = 1, .scratch = 1};
-          },
-      .needs = [](const Settings&) { return RuleNeeds{.training_set = true, .course = true}; },
-      .trial = {{"rho", "0.5"}, {"samples", "5"}},
-      .identities = {{.settings = {{"rho", "0"}, {"samples", "3"}}, .rule = "none"},
-                     {.settings = {{"sparsity", "1"}, {"samples", "3"}}, .rule = "none"},
-                     {.settings = {{"rho", "0.1"}, {"sparsity", "0"}, {"samples", "3"}},
-                      .rule = "sam",
-                      .rule_settings = {{"rho", "0.1"}}}},
-      .make =
-          [](const Settings& settings, nn::ParameterArena& arena) {
-            return std::make_unique<SparseSamFisher>(
-                SparseSamFisher::Options{.rho = settings.number("rho"),
-                                         .sparsity = settings.number("sparsity"),
-                                         .samples = settings.integer("samples"),
-                                         .refresh_every = settings.integer("refresh_every")},
-                arena.device());
-          }};
+  return {.name = "sparse_sam_fisher",
+          .summary = "sam on the weights with the largest empirical Fisher values",
+          .paper = "Mi et al., NeurIPS 2022, arXiv 2210.05177",
+          .parameters = {{"rho", "0.1", "radius of the ball; the masked step is shorter"},
+                         {"sparsity", "0.5", "share of the weights that is not perturbed"},
+                         {"samples", "128", "training samples behind the Fisher values"},
+                         {"refresh_every", "1", "epochs between refreshes"}},
+          .cost_formula = "2 GE, and a pass for each Fisher sample at a refresh",
+          .cost =
+              [](const Settings& settings, std::int64_t rows) {
+                const double passes = settings.number("samples") / static_cast<double>(rows);
+                return RuleCost{
+                    .step = {.gradients = 2}, .epoch = {.gradients = passes}, .kept = 1};
+              },
+          .needs = [](const Settings&) { return RuleNeeds{.training_set = true, .course = true}; },
+          .trial = {{"rho", "0.5"}, {"samples", "5"}},
+          .identities = {{.settings = {{"rho", "0"}, {"samples", "3"}}, .rule = "none"},
+                         {.settings = {{"sparsity", "1"}, {"samples", "3"}}, .rule = "none"},
+                         {.settings = {{"rho", "0.1"}, {"sparsity", "0"}, {"samples", "3"}},
+                          .rule = "sam",
+                          .rule_settings = {{"rho", "0.1"}}}},
+          .make =
+              [](const Settings& settings, nn::ParameterArena& arena) {
+                return std::make_unique<SparseSamFisher>(
+                    SparseSamFisher::Options{.rho = settings.number("rho"),
+                                             .sparsity = settings.number("sparsity"),
+                                             .samples = settings.integer("samples"),
+                                             .refresh_every = settings.integer("refresh_every")},
+                    arena.device());
+              }};
 }
 
 }  // namespace polder::optim
