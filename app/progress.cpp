@@ -29,7 +29,9 @@ void TrainProgress::started(const Trainer& trainer) {
 
 void TrainProgress::stepped(const StepRecord& record) {
   const double weight = std::isfinite(smooth_loss_) ? kSmoothing : 0.0;
-  smooth_loss_ = (1.0 - weight) * record.loss + (weight > 0.0 ? weight * smooth_loss_ : 0.0);
+  // Rules that look from elsewhere alone have no clean loss.
+  const double loss = std::isfinite(record.loss) ? record.loss : record.perturbed_loss;
+  smooth_loss_ = (1.0 - weight) * loss + (weight > 0.0 ? weight * smooth_loss_ : 0.0);
   radius_ = record.radius;
   const bool live = screen_.live();
   if (seconds_since(last_shown_) < (live ? kLivePeriod : kPlainPeriod)) return;
@@ -78,6 +80,11 @@ void TrainProgress::measured(const ReceiptRecord& record) {
   for (std::size_t i = 0; i < record.slopes.size(); ++i)
     line += fmt::format("  {} {:.3g}", screen_.dim(kShort[i]), record.slopes[i]);
   screen_.print(line);
+}
+
+void TrainProgress::finished(const Trainer& trainer) {
+  const std::string note = trainer.recording_note();
+  if (!note.empty()) screen_.print(screen_.dim(note));
 }
 
 }  // namespace polder::app

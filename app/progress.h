@@ -18,6 +18,7 @@ class TrainProgress final : public RunWatcher {
   void stepped(const StepRecord& record) override;
   void evaluated(const EvaluationRecord& record) override;
   void measured(const ReceiptRecord& record) override;
+  void finished(const Trainer& trainer) override;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -29,6 +29,7 @@ class Run {
       return RunOutcome::interrupted;
     }
     finish();
+    watcher_.finished(trainer_);
     return RunOutcome::finished;
   }
 

@@ -18,6 +18,8 @@ class RunWatcher {
   virtual void stepped(const StepRecord&) {}
   virtual void evaluated(const EvaluationRecord&) {}
   virtual void measured(const ReceiptRecord&) {}
+  /// After the last step.
+  virtual void finished(const Trainer&) {}
 };
 
 enum class RunOutcome { finished, interrupted };

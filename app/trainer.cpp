@@ -18,9 +18,9 @@
 #include "polder/lets/lets.h"
 #include "polder/nn/models/registry.h"
 #include "polder/optim/model_objective.h"
+#include "polder/optim/recorded_step.h"
 #include "polder/optim/schedule.h"
 #include "polder/optim/snapshot.h"
-#include "polder/optim/training_step.h"
 
 namespace polder::app {
 namespace {
@@ -184,6 +184,14 @@ class Trainer::Impl {
                            {training, validation});
   }
 
+  std::string recording_note() const {
+    if (arena_.device() == kCpu) return {};
+    if (!training_step_->reason().empty())
+      return "steps were made kernel by kernel: " + training_step_->reason();
+    return fmt::format("{} of {} steps were replayed from recordings", training_step_->replays(),
+                       steps_);
+  }
+
   RunResult result() const {
     RunResult result{.rule = rule_label(config_), .model = config_.model, .data = config_.data};
     result.seed = config_.seed;
@@ -338,7 +346,7 @@ class Trainer::Impl {
   std::unique_ptr<optim::Rule> rule_;
   std::unique_ptr<optim::BaseOptimizer> base_;
   optim::Schedule schedule_;
-  std::optional<optim::TrainingStep> training_step_;  // when the objective has all its data
+  std::optional<optim::RecordedStep> training_step_;  // when the objective has all its data
 
   std::int64_t steps_ = 0;
   double work_before_ = 0.0;  // gradient evaluations up to the last step
@@ -357,6 +365,7 @@ std::int64_t Trainer::batch_size() const { return impl_->batch_size(); }
 StepRecord Trainer::step() { return impl_->step(); }
 EvaluationRecord Trainer::evaluate() { return impl_->evaluate(); }
 std::optional<ReceiptRecord> Trainer::receipt() { return impl_->receipt(); }
+std::string Trainer::recording_note() const { return impl_->recording_note(); }
 RunResult Trainer::result() const { return impl_->result(); }
 CheckpointIdentity Trainer::identity() const { return impl_->identity(); }
 void Trainer::visit_state(StateVisitor& visitor) { impl_->visit_state(visitor); }

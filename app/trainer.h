@@ -48,6 +48,9 @@ class Trainer {
   /// Receipts of the step to come, when the rule has a radius that acts on it; moves nothing.
   std::optional<ReceiptRecord> receipt();
 
+  /// How many steps were replayed from recordings, or why none; empty on the cpu.
+  std::string recording_note() const;
+
   /// What the run amounts to so far; scores are those of the last evaluation.
   RunResult result() const;
 

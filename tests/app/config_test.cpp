@@ -101,7 +101,7 @@ TEST(Config, BadValuesNameKeyFoundAndWanted) {
   EXPECT_EQ(field_sentence("label_noise", "1"), "");
   EXPECT_EQ(field_sentence("nesterov", "yes"), "nesterov: found \"yes\", wanted true or false");
   EXPECT_EQ(field_sentence("optimizer", "sdg"),
-            "optimizer: unknown \"sdg\", did you mean sgd? There are: sgd, adam, adamw");
+            "optimizer: unknown \"sdg\", did you mean sgd? There are: sgd, adam, adamw, amsgrad");
 }
 
 TEST(Config, BadTomlNamesTheLine) {
