@@ -19,10 +19,16 @@ class ClosedForm : public testing::TestWithParam<std::uint64_t> {
   Quadratic mean = quadratic_of(batch);
 
   StepReport report;
+  /// G of the first step.
   Vector gradient_of(Rule&& rule) {
-    objective.begin_step(0, kRows);
+    rule.prepare(objective, *base_);
+    return gradient_of(rule, 0, batch);
+  }
+  /// G of step t of a rule that is prepared.
+  Vector gradient_of(Rule& rule, std::int64_t t, const Batch& rows) {
+    objective.begin_step(t, rows.size());
     Tensor g = arena.make_flat();
-    report = rule.gradient(objective, batch, g);
+    report = rule.gradient(objective, rows, g);
     return dense(arena, g);
   }
 
@@ -47,6 +53,9 @@ class ClosedForm : public testing::TestWithParam<std::uint64_t> {
     EXPECT_EQ(report.radius.item(), rho);
     EXPECT_TRUE(report.perturbed);
   }
+
+ private:
+  std::unique_ptr<BaseOptimizer> base_ = make_base_optimizer("sgd", {}, arena);
 };
 
 }  // namespace polder::optim
