@@ -2,12 +2,14 @@
 #include "polder/optim/rules/agnostic_sam.h"
 #include "polder/optim/rules/asam.h"
 #include "polder/optim/rules/fisher_sam.h"
+#include "polder/optim/rules/gnp.h"
 #include "polder/optim/rules/k_sam.h"
 #include "polder/optim/rules/lookbehind_sam.h"
 #include "polder/optim/rules/m_sharp_sam.h"
 #include "polder/optim/rules/momentum_sam.h"
 #include "polder/optim/rules/none.h"
 #include "polder/optim/rules/random_sam.h"
+#include "polder/optim/rules/sagm.h"
 #include "polder/optim/rules/sam.h"
 #include "polder/optim/rules/sam_on.h"
 #include "polder/optim/rules/sparse_sam_dynamic.h"
@@ -32,6 +34,8 @@ RuleRegistry built_in_rules() {
   rules.add(tilted_sam_entry());
   rules.add(sparse_sam_fisher_entry());
   rules.add(lookbehind_sam_entry());
+  rules.add(gnp_entry());
+  rules.add(sagm_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
   return rules;

@@ -18,6 +18,8 @@ const std::map<std::string, MakeRule>& rules() {
       {"tilted_sam", make_tilted_sam},
       {"sparse_sam_fisher", make_sparse_sam_fisher},
       {"lookbehind_sam", make_lookbehind_sam},
+      {"gnp", make_gnp},
+      {"sagm", make_sagm},
   };
   return all;
 }

@@ -19,5 +19,7 @@ std::unique_ptr<Rule> make_agnostic_sam(const Settings& settings);
 std::unique_ptr<Rule> make_tilted_sam(const Settings& settings);
 std::unique_ptr<Rule> make_sparse_sam_fisher(const Settings& settings);
 std::unique_ptr<Rule> make_lookbehind_sam(const Settings& settings);
+std::unique_ptr<Rule> make_gnp(const Settings& settings);
+std::unique_ptr<Rule> make_sagm(const Settings& settings);
 
 }  // namespace polder::reference
