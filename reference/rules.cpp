@@ -20,6 +20,11 @@ const std::map<std::string, MakeRule>& rules() {
       {"lookbehind_sam", make_lookbehind_sam},
       {"gnp", make_gnp},
       {"sagm", make_sagm},
+      {"look_sam", make_look_sam},
+      {"friendly_sam", make_friendly_sam},
+      {"vasso", make_vasso},
+      {"curvature_sam", make_curvature_sam},
+      {"gam", make_gam},
   };
   return all;
 }

@@ -21,5 +21,10 @@ std::unique_ptr<Rule> make_sparse_sam_fisher(const Settings& settings);
 std::unique_ptr<Rule> make_lookbehind_sam(const Settings& settings);
 std::unique_ptr<Rule> make_gnp(const Settings& settings);
 std::unique_ptr<Rule> make_sagm(const Settings& settings);
+std::unique_ptr<Rule> make_look_sam(const Settings& settings);
+std::unique_ptr<Rule> make_friendly_sam(const Settings& settings);
+std::unique_ptr<Rule> make_vasso(const Settings& settings);
+std::unique_ptr<Rule> make_curvature_sam(const Settings& settings);
+std::unique_ptr<Rule> make_gam(const Settings& settings);
 
 }  // namespace polder::reference

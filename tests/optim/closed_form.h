@@ -4,6 +4,7 @@
 
 #include "optim/quadratic.h"
 #include "optim/support.h"
+#include "polder/optim/sgd.h"
 
 namespace polder::optim {
 
@@ -19,14 +20,18 @@ class ClosedForm : public testing::TestWithParam<std::uint64_t> {
   Quadratic mean = quadratic_of(batch);
 
   StepReport report;
+  void prepare(Rule& rule) {
+    objective.set_course({.steps = 10, .steps_per_epoch = 2, .rate_min = 0.01, .rate_max = 0.1});
+    rule.prepare(objective, base_);
+  }
   /// G of the first step.
   Vector gradient_of(Rule&& rule) {
-    rule.prepare(objective, *base_);
+    prepare(rule);
     return gradient_of(rule, 0, batch);
   }
   /// G of step t of a rule that is prepared.
   Vector gradient_of(Rule& rule, std::int64_t t, const Batch& rows) {
-    objective.begin_step(t, rows.size());
+    objective.begin_step(t, rows.size(), Tensor::scalar(0.1));
     Tensor g = arena.make_flat();
     report = rule.gradient(objective, rows, g);
     return dense(arena, g);
@@ -55,7 +60,7 @@ class ClosedForm : public testing::TestWithParam<std::uint64_t> {
   }
 
  private:
-  std::unique_ptr<BaseOptimizer> base_ = make_base_optimizer("sgd", {}, arena);
+  Sgd base_{arena};
 };
 
 }  // namespace polder::optim
