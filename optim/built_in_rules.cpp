@@ -2,21 +2,28 @@
 #include "polder/optim/rules/ae_sam.h"
 #include "polder/optim/rules/agnostic_sam.h"
 #include "polder/optim/rules/asam.h"
+#include "polder/optim/rules/curvature_sam.h"
 #include "polder/optim/rules/esam.h"
 #include "polder/optim/rules/fisher_sam.h"
+#include "polder/optim/rules/friendly_sam.h"
+#include "polder/optim/rules/gam.h"
+#include "polder/optim/rules/gnp.h"
 #include "polder/optim/rules/gsam.h"
 #include "polder/optim/rules/k_sam.h"
+#include "polder/optim/rules/look_sam.h"
 #include "polder/optim/rules/lookbehind_sam.h"
 #include "polder/optim/rules/m_sharp_sam.h"
 #include "polder/optim/rules/momentum_sam.h"
 #include "polder/optim/rules/none.h"
 #include "polder/optim/rules/random_sam.h"
 #include "polder/optim/rules/saf.h"
+#include "polder/optim/rules/sagm.h"
 #include "polder/optim/rules/sam.h"
 #include "polder/optim/rules/sam_on.h"
 #include "polder/optim/rules/sparse_sam_dynamic.h"
 #include "polder/optim/rules/sparse_sam_fisher.h"
 #include "polder/optim/rules/tilted_sam.h"
+#include "polder/optim/rules/vasso.h"
 
 namespace polder::optim {
 
@@ -36,6 +43,13 @@ RuleRegistry built_in_rules() {
   rules.add(tilted_sam_entry());
   rules.add(sparse_sam_fisher_entry());
   rules.add(lookbehind_sam_entry());
+  rules.add(gnp_entry());
+  rules.add(sagm_entry());
+  rules.add(look_sam_entry());
+  rules.add(friendly_sam_entry());
+  rules.add(vasso_entry());
+  rules.add(curvature_sam_entry());
+  rules.add(gam_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
   rules.add(gsam_entry());

@@ -22,6 +22,13 @@ const std::map<std::string, MakeRule>& rules() {
       {"esam", make_esam},
       {"ae_sam", make_ae_sam},
       {"saf", make_saf},
+      {"gnp", make_gnp},
+      {"sagm", make_sagm},
+      {"look_sam", make_look_sam},
+      {"friendly_sam", make_friendly_sam},
+      {"vasso", make_vasso},
+      {"curvature_sam", make_curvature_sam},
+      {"gam", make_gam},
   };
   return all;
 }

@@ -23,5 +23,12 @@ std::unique_ptr<Rule> make_gsam(const Settings& settings);
 std::unique_ptr<Rule> make_esam(const Settings& settings);
 std::unique_ptr<Rule> make_ae_sam(const Settings& settings);
 std::unique_ptr<Rule> make_saf(const Settings& settings);
+std::unique_ptr<Rule> make_gnp(const Settings& settings);
+std::unique_ptr<Rule> make_sagm(const Settings& settings);
+std::unique_ptr<Rule> make_look_sam(const Settings& settings);
+std::unique_ptr<Rule> make_friendly_sam(const Settings& settings);
+std::unique_ptr<Rule> make_vasso(const Settings& settings);
+std::unique_ptr<Rule> make_curvature_sam(const Settings& settings);
+std::unique_ptr<Rule> make_gam(const Settings& settings);
 
 }  // namespace polder::reference

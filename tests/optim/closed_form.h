@@ -22,13 +22,20 @@ class ClosedForm : public testing::TestWithParam<std::uint64_t> {
   double at_rate = 0.1;  // of rates between 0.01 and 0.1
   std::int64_t at_step = 0;
   StepReport report;
-  Vector gradient_of(Rule&& rule) {
-    Sgd base(arena);
+  void prepare(Rule& rule) {
     objective.set_course({.steps = 10, .steps_per_epoch = 2, .rate_min = 0.01, .rate_max = 0.1});
-    rule.prepare(objective, base);
-    objective.begin_step(at_step, kRows, Tensor::scalar(at_rate));
+    rule.prepare(objective, base_);
+  }
+  /// G of step `at_step`, after preparing the rule.
+  Vector gradient_of(Rule&& rule) {
+    prepare(rule);
+    return gradient_of(rule, at_step, batch);
+  }
+  /// G of step t of a rule that is prepared.
+  Vector gradient_of(Rule& rule, std::int64_t t, const Batch& rows) {
+    objective.begin_step(t, rows.size(), Tensor::scalar(at_rate));
     Tensor g = arena.make_flat();
-    report = rule.gradient(objective, batch, g);
+    report = rule.gradient(objective, rows, g);
     return dense(arena, g);
   }
 
@@ -53,6 +60,9 @@ class ClosedForm : public testing::TestWithParam<std::uint64_t> {
     EXPECT_EQ(report.radius.item(), rho);
     EXPECT_TRUE(report.perturbed);
   }
+
+ private:
+  Sgd base_{arena};
 };
 
 }  // namespace polder::optim
