@@ -35,27 +35,27 @@ RuleRegistry built_in_rules() {
   rules.add(m_sharp_sam_entry());
   rules.add(fisher_sam_entry());
   rules.add(sam_on_entry());
-  rules.add(momentum_sam_entry());
+  rules.add(sparse_sam_fisher_entry());
   rules.add(sparse_sam_dynamic_entry());
-  rules.add(random_sam_entry());
-  rules.add(k_sam_entry());
+  rules.add(momentum_sam_entry());
+  rules.add(friendly_sam_entry());
+  rules.add(vasso_entry());
   rules.add(agnostic_sam_entry());
   rules.add(tilted_sam_entry());
-  rules.add(sparse_sam_fisher_entry());
   rules.add(lookbehind_sam_entry());
   rules.add(gnp_entry());
   rules.add(sagm_entry());
-  rules.add(look_sam_entry());
-  rules.add(friendly_sam_entry());
-  rules.add(vasso_entry());
+  rules.add(gsam_entry());
   rules.add(curvature_sam_entry());
   rules.add(gam_entry());
+  rules.add(look_sam_entry());
+  rules.add(random_sam_entry());
+  rules.add(ae_sam_entry());
+  rules.add(esam_entry());
+  rules.add(k_sam_entry());
+  rules.add(saf_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
-  rules.add(gsam_entry());
-  rules.add(esam_entry());
-  rules.add(ae_sam_entry());
-  rules.add(saf_entry());
   return rules;
 }
 

@@ -41,7 +41,7 @@ StepReport LookSam::refresh(Objective& objective, const Batch& batch, Tensor& g)
 }
 
 StepReport LookSam::reuse(Objective& objective, const Batch& batch, Tensor& g) {
-  StepReport report{.loss = objective.gradient(batch, g)};
+  StepReport report{.loss = objective.gradient(batch, g), .radius = radius()};
   add_orthogonal_part(alpha_, v_, g);
   return report;
 }
