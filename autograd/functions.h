@@ -88,6 +88,9 @@ Variable log_softmax(const Variable& x);
 /// Per-sample losses [rows]; x [rows, C], labels int64 [rows] in [0, C).
 /// target = (1 - smoothing) one_hot + smoothing / C.
 Variable cross_entropy(const Variable& x, const Tensor& labels, double smoothing = 0.0);
+/// Per-sample divergences [rows]: KL(softmax(target) || softmax(x)), logits x and target [rows, C],
+/// the target a constant. Its gradient softmax(x) - softmax(target) is exactly 0 at x = target.
+Variable softmax_divergence(const Variable& x, const Tensor& target);
 /// Per-sample losses [rows]: mean over the other axes of (x - target)^2.
 Variable mean_squared_error(const Variable& x, const Variable& target);
 

@@ -10,6 +10,13 @@ Tensor target_distribution(const Tensor& x, const Tensor& labels, double smoothi
   return target;
 }
 
+/// sum_c p_c (log p_c - log q_c) for each row, p of the target's logits, q of x's.
+Tensor divergence(const Variable& x, const Variable& target) {
+  const RecordingGuard guard(false);
+  const Variable log_ratio = sub(log_softmax(target), log_softmax(x));
+  return sum(mul(softmax(target), log_ratio), 1).value();
+}
+
 }  // namespace
 
 Variable cross_entropy(const Variable& x, const Tensor& labels, double smoothing) {
@@ -33,6 +40,17 @@ Variable cross_entropy(const Variable& x, const Tensor& labels, double smoothing
     return {Variable(dx)};
   };
   return Variable::result(losses, {x}, gradient);
+}
+
+Variable softmax_divergence(const Variable& x, const Tensor& target) {
+  require(x.rank() == 2 && x.shape() == target.shape(),
+          "softmax_divergence: x {} and target {}, wanted one shape [rows, classes]", x.shape(),
+          target.shape());
+  const auto gradient = [x, target](const Variable&, const Variable& dy,
+                                    const Needs&) -> Variables {
+    return {mul(sub(softmax(x), softmax(Variable(target))), dy, Broadcast::leading)};
+  };
+  return Variable::result(divergence(x, Variable(target)), {x}, gradient);
 }
 
 Variable mean_squared_error(const Variable& x, const Variable& target) {

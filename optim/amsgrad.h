@@ -27,6 +27,8 @@ class Amsgrad final : public BaseOptimizer {
 
   void step(const Tensor& g) override;
   void apply_derivative(const Tensor& g, Tensor& q) const override;
+  /// Not at the first step, where Update is a multiple of sign(G).
+  bool derivative_is_reliable() const override { return steps() > 1; }
   const Tensor& momentum() const override { return m_; }
   void visit_state(StateVisitor& visitor) override;
 

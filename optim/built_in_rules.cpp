@@ -1,13 +1,17 @@
 #include "polder/optim/registry.h"
+#include "polder/optim/rules/ae_sam.h"
 #include "polder/optim/rules/agnostic_sam.h"
 #include "polder/optim/rules/asam.h"
+#include "polder/optim/rules/esam.h"
 #include "polder/optim/rules/fisher_sam.h"
+#include "polder/optim/rules/gsam.h"
 #include "polder/optim/rules/k_sam.h"
 #include "polder/optim/rules/lookbehind_sam.h"
 #include "polder/optim/rules/m_sharp_sam.h"
 #include "polder/optim/rules/momentum_sam.h"
 #include "polder/optim/rules/none.h"
 #include "polder/optim/rules/random_sam.h"
+#include "polder/optim/rules/saf.h"
 #include "polder/optim/rules/sam.h"
 #include "polder/optim/rules/sam_on.h"
 #include "polder/optim/rules/sparse_sam_dynamic.h"
@@ -34,6 +38,10 @@ RuleRegistry built_in_rules() {
   rules.add(lookbehind_sam_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
+  rules.add(gsam_entry());
+  rules.add(esam_entry());
+  rules.add(ae_sam_entry());
+  rules.add(saf_entry());
   return rules;
 }
 

@@ -3,22 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "polder/optim/rows.h"
+
 namespace polder::optim {
 
 using kernels::backend_of;
 
 namespace {
-
-/// Mean of the losses [n]: 0-d float64.
-Tensor mean_of(const Tensor& losses) {
-  kernels::Backend& backend = backend_of(losses);
-  Tensor exact = Tensor::empty(losses.shape(), DType::float64, losses.device());
-  backend.cast(losses, exact);
-  Tensor mean = Tensor::empty(Shape{}, DType::float64, losses.device());
-  backend.reduce(kernels::Reduction::sum, exact, {.n = losses.numel()}, mean);
-  backend.affine(mean, 1.0 / static_cast<double>(losses.numel()), 0.0, mean);
-  return mean;
-}
 
 /// weight omega, or the weight in every row.
 Tensor seeds(double weight, const Tensor& omega, const Tensor& losses) {
@@ -151,7 +142,7 @@ Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& opt
   const Tensor losses = sweep(batch, plan, add_chunk);
   progress_.work.gradients += size;
   if (options.losses != nullptr) *options.losses = losses;
-  return mean_of(losses);
+  return mean(losses);
 }
 
 Tensor Objective::losses(const Batch& batch, const PassOptions& options) {

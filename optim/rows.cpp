@@ -3,23 +3,34 @@
 #include <algorithm>
 
 namespace polder::optim {
-namespace {
+
+Batch gather(const Batch& batch, const Tensor& index) {
+  const auto part = [&](const Tensor& x) { return x.defined() ? gather_rows(x, index) : Tensor(); };
+  return {.inputs = part(batch.inputs),
+          .targets = part(batch.targets),
+          .indices = part(batch.indices),
+          .row_ids = batch.row_ids.defined() ? part(batch.row_ids) : index,
+          .domains = part(batch.domains)};
+}
 
 Tensor gather_rows(const Tensor& table, const Tensor& index) {
-  if (!table.defined()) return {};
   Tensor rows = Tensor::empty(table.shape().with(0, index.numel()), table.dtype(), table.device());
   kernels::backend_of(table).gather_rows(table, index, rows);
   return rows;
 }
 
-}  // namespace
+void put_rows(const Tensor& rows, const Tensor& index, Tensor& table) {
+  kernels::backend_of(table).put_rows(rows, index, table);
+}
 
-Batch gather(const Batch& batch, const Tensor& index) {
-  return {.inputs = gather_rows(batch.inputs, index),
-          .targets = gather_rows(batch.targets, index),
-          .indices = gather_rows(batch.indices, index),
-          .row_ids = batch.row_ids.defined() ? gather_rows(batch.row_ids, index) : index,
-          .domains = gather_rows(batch.domains, index)};
+Tensor mean(const Tensor& losses) {
+  kernels::Backend& backend = kernels::backend_of(losses);
+  Tensor exact = Tensor::empty(losses.shape(), DType::float64, losses.device());
+  backend.cast(losses, exact);
+  Tensor mean = Tensor::empty(Shape{}, DType::float64, losses.device());
+  backend.reduce(kernels::Reduction::sum, exact, {.n = losses.numel()}, mean);
+  backend.affine(mean, 1.0 / static_cast<double>(losses.numel()), 0.0, mean);
+  return mean;
 }
 
 Tensor largest(const Tensor& x, std::int64_t count) {

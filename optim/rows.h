@@ -10,6 +10,14 @@ namespace polder::optim {
 /// of the whole batch these are, so that the same sample meets the same masks.
 Batch gather(const Batch& batch, const Tensor& index);
 
+/// Rows of a table [n, ...] of any type, and the way back: table[index[r]] = rows[r], the indices
+/// differing from one another.
+Tensor gather_rows(const Tensor& table, const Tensor& index);
+void put_rows(const Tensor& rows, const Tensor& index, Tensor& table);
+
+/// Mean of per-sample losses [n]: 0-d float64.
+Tensor mean(const Tensor& losses);
+
 /// Positions of the largest of x [n], in ascending order, ties to the lower row; NaN ranks last.
 /// Throws Error when `count` is outside [1, n].
 Tensor largest(const Tensor& x, std::int64_t count);

@@ -18,6 +18,10 @@ const std::map<std::string, MakeRule>& rules() {
       {"tilted_sam", make_tilted_sam},
       {"sparse_sam_fisher", make_sparse_sam_fisher},
       {"lookbehind_sam", make_lookbehind_sam},
+      {"gsam", make_gsam},
+      {"esam", make_esam},
+      {"ae_sam", make_ae_sam},
+      {"saf", make_saf},
   };
   return all;
 }

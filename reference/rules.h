@@ -19,5 +19,9 @@ std::unique_ptr<Rule> make_agnostic_sam(const Settings& settings);
 std::unique_ptr<Rule> make_tilted_sam(const Settings& settings);
 std::unique_ptr<Rule> make_sparse_sam_fisher(const Settings& settings);
 std::unique_ptr<Rule> make_lookbehind_sam(const Settings& settings);
+std::unique_ptr<Rule> make_gsam(const Settings& settings);
+std::unique_ptr<Rule> make_esam(const Settings& settings);
+std::unique_ptr<Rule> make_ae_sam(const Settings& settings);
+std::unique_ptr<Rule> make_saf(const Settings& settings);
 
 }  // namespace polder::reference

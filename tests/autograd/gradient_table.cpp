@@ -168,6 +168,11 @@ std::vector<Row> loss_rows() {
           [](auto& x) {
             return cross_entropy(x[0], int64({4, 0, 3}), 0.1);
           }),
+      row("softmax_divergence", {{2, 4}},
+          [](auto& x) {
+            return softmax_divergence(
+                x[0], constant({0.3, -1.2, 2.0, 0.1, -0.4, 0.9, 0.0, 1.5}).reshape({2, 4}));
+          }),
       row("mean_squared_error", {{3, 2, 2}, {3, 2, 2}},
           [](auto& x) { return mean_squared_error(x[0], x[1]); }),
       row("mean_squared_error one_value_a_row", {{4}, {4}},

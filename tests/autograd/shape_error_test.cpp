@@ -177,6 +177,10 @@ TEST(Mistakes, NormalisationAndLosses) {
        },
        "cross_entropy: smoothing 1.5 is outside [0, 1]"},
       {[] {
+         softmax_divergence(of({2, 3}), Tensor::zeros({3, 2}));
+       },
+       "softmax_divergence: x [2, 3] and target [3, 2], wanted one shape [rows, classes]"},
+      {[] {
          mean_squared_error(of({2, 3}), of({2}));
        },
        "mean_squared_error: x [2, 3] and target [2], wanted one shape [rows, ...]"},

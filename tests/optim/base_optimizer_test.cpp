@@ -14,11 +14,12 @@ struct Reference {
   std::string optimizer;
   BaseOptions o;
   int k = 0;
-  double m = 0.0, v = 0.0;
+  double m = 0.0, v = 0.0, vmax = -1.0;
 
   double step(double w, double g, double rate) {
     ++k;
     if (optimizer == "sgd") return w - rate * sgd_update(g + o.weight_decay * w);
+    if (optimizer == "amsgrad") return w - rate * amsgrad_update(g + o.weight_decay * w);
     const bool decoupled = optimizer == "adamw";
     const double update = adam_update(decoupled ? g : g + o.weight_decay * w);
     return w - rate * (update + (decoupled ? o.weight_decay * w : 0.0));
@@ -28,6 +29,13 @@ struct Reference {
     if (o.momentum == 0.0) return g;
     m = k == 1 ? g : o.momentum * m + (1.0 - o.dampening) * g;
     return o.nesterov ? g + o.momentum * m : m;
+  }
+  double amsgrad_update(double g) {
+    m = o.beta1 * m + (1.0 - o.beta1) * g;
+    v = o.beta2 * v + (1.0 - o.beta2) * g * g;
+    if (k == 1) vmax = o.epsilon * o.epsilon;
+    vmax = std::max(vmax, v);
+    return m / std::sqrt(vmax);
   }
   double adam_update(double g) {
     m = o.beta1 * m + (1.0 - o.beta1) * g;
@@ -53,6 +61,9 @@ std::vector<Case> cases() {
       {"adam", "adam", {}},
       {"adam_with_decay", "adam", {.weight_decay = 0.1, .beta1 = 0.8, .epsilon = 1e-3}},
       {"adamw", "adamw", {.weight_decay = 0.1, .beta1 = 0.8, .beta2 = 0.99}},
+      {"amsgrad", "amsgrad", {}},
+      {"amsgrad_forgetful", "amsgrad", {.weight_decay = 0.1, .beta1 = 0.8, .beta2 = 0.6}},
+      {"amsgrad_on_its_floor", "amsgrad", {.beta2 = 0.9, .epsilon = 1.5}},
   };
 }
 
@@ -90,6 +101,19 @@ TEST_P(BaseOptimizerTest, FollowsTheFormula) {
     EXPECT_THAT(dense(arena, arena.home()), Near(w, 1e-13));
     EXPECT_EQ(base->steps(), t + 1);
   }
+}
+
+TEST_P(BaseOptimizerTest, ShowsItsMomentum) {
+  if (GetParam().options.momentum == 0.0) {
+    EXPECT_EQ(error_of([&] { base->momentum(); }),
+              "momentum: this base optimizer keeps no momentum");
+    return;
+  }
+  EXPECT_THAT(dense(arena, base->momentum()), Near(Vector(kSize, 0.0), 0.0));
+  for (int t = 0; t < 3; ++t) make_step(t);
+  Vector expected;
+  for (const Reference& reference : references) expected.push_back(reference.m);
+  EXPECT_THAT(dense(arena, base->momentum()), Near(expected, 1e-13));
 }
 
 /// D by central differences of the reference's update by G.

@@ -4,6 +4,7 @@
 
 #include "optim/quadratic.h"
 #include "optim/support.h"
+#include "polder/optim/sgd.h"
 
 namespace polder::optim {
 
@@ -18,9 +19,14 @@ class ClosedForm : public testing::TestWithParam<std::uint64_t> {
   Batch batch = quadratic_batch(kRows, kSize, GetParam());
   Quadratic mean = quadratic_of(batch);
 
+  double at_rate = 0.1;  // of rates between 0.01 and 0.1
+  std::int64_t at_step = 0;
   StepReport report;
   Vector gradient_of(Rule&& rule) {
-    objective.begin_step(0, kRows);
+    Sgd base(arena);
+    objective.set_course({.steps = 10, .steps_per_epoch = 2, .rate_min = 0.01, .rate_max = 0.1});
+    rule.prepare(objective, base);
+    objective.begin_step(at_step, kRows, Tensor::scalar(at_rate));
     Tensor g = arena.make_flat();
     report = rule.gradient(objective, batch, g);
     return dense(arena, g);

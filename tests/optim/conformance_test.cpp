@@ -200,7 +200,7 @@ TEST_P(Conformance, SteadyStateAsksNothingOfTheSystemAndReadsNothing) {
 /// Parameter-sized buffers that a training holds after some steps.
 double buffers_held(const std::string& rule, const Settings& settings) {
   const std::size_t before = allocator_of(kCpu).stats().bytes_in_use;
-  Training training(rule, settings, {.width = 5003});
+  Training training(rule, settings, {.width = 1501});
   training.run_steps(8);
   const std::size_t held = allocator_of(kCpu).stats().bytes_in_use - before;
   return static_cast<double>(held) / static_cast<double>(training.problem.arena.home().bytes());

@@ -83,6 +83,73 @@ TEST_P(ExcursionTest, ShiftStartsFromHome) {
   EXPECT_THAT(epsilon(), Near(plus(-2.0, g, Vector(kSize, 0.0)), 1e-12));
 }
 
+TEST_P(ExcursionTest, AnyDirectionUnderAnyLength) {
+  const Vector x = random_vector(kSize, "x", GetParam());
+  const Tensor direction = flat_of(arena, x), squared = Tensor::scalar(4.0);
+  const Ascent ascent = ascend_along(arena, direction, squared, Tensor::scalar(0.3), -1.5);
+  EXPECT_NEAR(ascent.norm.item(), 2.0, 1e-15);
+  EXPECT_NEAR(ascent.unit.item(), -0.75, 1e-12);
+  EXPECT_FALSE(ascent.clean.defined());
+  Excursion away(objective, ascent);
+  EXPECT_THAT(epsilon(), Near(plus(-0.225, x, Vector(kSize, 0.0)), 1e-12));
+  away.jump(displace(arena, direction, Tensor::scalar(0.4)));
+  EXPECT_THAT(epsilon(), Near(plus(0.4, x, Vector(kSize, 0.0)), 1e-12));
+  EXPECT_EQ(away.ascent().unit.item(), 1.0);
+  away.jump(opposite(away.ascent()));
+  EXPECT_THAT(epsilon(), Near(plus(-0.4, x, Vector(kSize, 0.0)), 1e-12));
+  EXPECT_EQ(away.ascent().unit.item(), -1.0);
+}
+
+TEST_P(ExcursionTest, FactorOneIsThePlainAscentBitForBit) {
+  const Ascent plain = ascend(arena, gradient, Tensor::scalar(0.3));
+  const Ascent along = ascend_along(arena, gradient, plain.squared_norm, Tensor::scalar(0.3));
+  EXPECT_EQ(bits_of(along.scale), bits_of(plain.scale));
+  EXPECT_TRUE(plain.clean.shares_memory_with(gradient));
+}
+
+TEST_P(ExcursionTest, GoesOnFromWhereItStands) {
+  const auto before = bits_of(arena.home());
+  const Vector x = random_vector(kSize, "x", GetParam());
+  const Tensor direction = flat_of(arena, x);
+  {
+    Excursion away(objective, ascend(arena, gradient, Tensor::scalar(0.3)));
+    away.go_on(displace(arena, direction, Tensor::scalar(0.5)));
+    away.go_on(displace(arena, direction, Tensor::scalar(-0.1)));
+    EXPECT_THAT(epsilon(), Near(plus(0.3 / norm(g), g, plus(0.4, x, Vector(kSize, 0.0))), 1e-12));
+    EXPECT_EQ(error_of([&] { away.shift(Tensor::scalar(1.0)); }),
+              "Excursion: shift starts from w, but the rule came here in several steps; finite "
+              "differences along such a path are not offered, use exact curvature");
+    away.jump(displace(arena, direction, Tensor::scalar(0.5)));  // from w again
+    away.shift(Tensor::scalar(0.2));
+    EXPECT_THAT(epsilon(), Near(plus(0.2, x, Vector(kSize, 0.0)), 1e-12));
+  }
+  EXPECT_EQ(bits_of(arena.home()), before);
+}
+
+TEST_P(ExcursionTest, AChainedAscentMeasuresTheMetricWhereItStands) {
+  Excursion away(objective, displace(arena, gradient, Tensor::scalar(0.5)));
+  const Vector there = plus(0.5, g, w);
+  Vector stretched = g;
+  for (std::size_t i = 0; i < g.size(); ++i) stretched[i] *= std::abs(there[i]);
+  const Ascent ascent = ascend(arena, gradient, Tensor::scalar(0.3), {.adaptive = true});
+  EXPECT_NEAR(ascent.norm.item(), norm(stretched), 1e-12);
+  away.go_on(ascent);
+  Vector expected = plus(0.5, g, Vector(kSize, 0.0));
+  for (std::size_t i = 0; i < g.size(); ++i)
+    expected[i] += 0.3 / norm(stretched) * there[i] * there[i] * g[i];
+  EXPECT_THAT(epsilon(), Near(expected, 1e-12));
+}
+
+TEST_P(ExcursionTest, LooksHomeInBetween) {
+  Excursion away(objective, ascend(arena, gradient, Tensor::scalar(0.3)));
+  away.at_home([&] {
+    EXPECT_TRUE(arena.at_home());
+    objective.gradient(batch, gradient);
+  });
+  EXPECT_TRUE(arena.at_twin());
+  EXPECT_THAT(objective.diary.back().weights, Near(w, 0.0));
+}
+
 TEST_P(ExcursionTest, ComesHomeWhenAnExceptionFlies) {
   const auto before = bits_of(arena.home());
   objective.fail_at = 0;

@@ -5,6 +5,8 @@
 #include "optim/quadratic.h"
 #include "optim/support.h"
 #include "polder/autograd/functions.h"
+#include "polder/optim/flat.h"
+#include "polder/optim/rows.h"
 #include "polder/optim/rules/asam.h"
 #include "polder/optim/rules/sam.h"
 
@@ -155,6 +157,130 @@ TEST(ModelObjectiveLosses, MeanSquaredErrorComparesWithTargets) {
       mean += (outputs[j] - targets[j]) * (outputs[j] - targets[j]) / 5;
     EXPECT_NEAR(losses[row], mean, 1e-14);
   }
+}
+
+// ---- terms, weights, other modes ----------------------------------------------------------------
+
+TEST(ModelObjectivePasses, ATermOnTheOutputsJoinsTheLosses) {
+  NetProblem problem({.dtype = DType::float64});
+  const Batch batch = problem.batch(0);
+  problem.objective.begin_step(0, 13);
+  Tensor plain = problem.arena.make_flat(), with = plain.clone(), alone = plain.clone();
+  int calls = 0;
+  const LossTerm square = [&](const autograd::Variable& outputs, const Batch& rows) {
+    ++calls;
+    EXPECT_EQ(rows.size(), outputs.size(0));
+    return autograd::sum(autograd::square(outputs), 1);
+  };
+  Tensor losses;
+  problem.objective.gradient(batch, plain);
+  problem.objective.gradient(batch, with, {.losses = &losses, .term = &square});
+  EXPECT_EQ(calls, 1);
+  ModelObjective squares(
+      *problem.model, problem.arena,
+      [](const autograd::Variable& y, const Tensor&) {
+        return autograd::sum(autograd::square(y), 1);
+      },
+      1);
+  squares.begin_step(0, 13);
+  Tensor values;
+  squares.gradient(batch, alone, {.move_statistics = false, .losses = &values});
+  const Vector sum = plus(1.0, dense(problem.arena, plain), dense(problem.arena, alone));
+  EXPECT_THAT(dense(problem.arena, with), Near(sum, 1e-12));
+  const Vector cross = problem.objective.losses(batch).to_vector<double>();
+  EXPECT_THAT(losses.to_vector<double>(),
+              Near(plus(1.0, cross, values.to_vector<double>()), 1e-12));
+  const LossTerm nothing = [](const autograd::Variable&, const Batch&) {
+    return autograd::Variable();
+  };
+  problem.objective.gradient(batch, with, {.term = &nothing});
+  EXPECT_EQ(bits_of(with), bits_of(plain));
+}
+
+TEST(ModelObjectivePasses, RowWeightsMayBeFoundAwayFromHomeBetweenForwardAndBackward) {
+  NetProblem straight, wandering;
+  const Batch batch = straight.batch(0);
+  straight.objective.begin_step(0, 13);
+  wandering.objective.begin_step(0, 13);
+  Tensor expected = straight.arena.make_flat(), found = expected.clone(), noise = expected.clone();
+  straight.objective.gradient(batch, expected, {.row_weights = [](const Tensor& l) { return l; }});
+  draw_normal(wandering.arena, random_key(1, "noise"), 0.1, noise);
+  Tensor elsewhere;
+  const auto weights = [&](const Tensor& losses) {
+    const Excursion away(wandering.objective,
+                         displace(wandering.arena, noise, Tensor::scalar(1.0)));
+    elsewhere = wandering.objective.losses(batch);
+    EXPECT_NE(bits_of(elsewhere), bits_of(losses));
+    return losses;
+  };
+  wandering.objective.gradient(batch, found, {.row_weights = weights});
+  EXPECT_TRUE(elsewhere.defined());
+  EXPECT_EQ(bits_of(found), bits_of(expected));
+}
+
+TEST(ModelObjectivePasses, GatheredRowsMeetTheirOwnMasks) {
+  NetProblem problem({.batch_norm = false, .dropout = 0.5});
+  const Batch batch = problem.batch(0);
+  problem.objective.begin_step(0, 13);
+  const std::vector<float> whole = problem.objective.losses(batch).to_vector<float>();
+  const std::vector<std::int64_t> chosen = {1, 4, 5, 12};
+  const Batch some = gather(batch, Tensor::from(chosen, {4}));
+  const std::vector<float> part = problem.objective.losses(some).to_vector<float>();
+  const Batch fewer = gather(some.slice(1, 4), Tensor::from(std::vector<std::int64_t>{2, 0}, {2}));
+  const std::vector<float> last = problem.objective.losses(fewer).to_vector<float>();
+  for (std::size_t i = 0; i < 4; ++i)
+    EXPECT_FLOAT_EQ(part[i], whole[static_cast<std::size_t>(chosen[i])]);
+  EXPECT_FLOAT_EQ(last[0], whole[12]);
+  EXPECT_FLOAT_EQ(last[1], whole[4]);
+  EXPECT_EQ(some.indices.to_vector<std::int64_t>()[2], batch.indices.to_vector<std::int64_t>()[5]);
+}
+
+TEST(ModelObjectivePasses, EvaluationUsesRunningStatisticsAndMovesNothing) {
+  NetProblem problem;
+  const Batch batch = problem.batch(0);
+  problem.objective.begin_step(0, 13);
+  const Tensor mean = problem.objective.buffers()[0].tensor;
+  const auto before = bits_of(mean);
+  const Tensor outputs = problem.objective.outputs(batch, {.evaluation = true});
+  EXPECT_EQ(bits_of(outputs), bits_of(problem.objective.evaluate(batch.inputs)));
+  Tensor g = problem.arena.make_flat(), single = g.clone();
+  problem.objective.gradient(batch.slice(0, 1), g, {.evaluation = true});
+  EXPECT_EQ(bits_of(mean), before);
+  // A row by itself or among others: no statistics of the batch.
+  const auto only_first = [](const Tensor& losses) {
+    std::vector<float> omega(13, 0.0F);
+    omega[0] = 13.0F;
+    return Tensor::from(omega, losses.shape());
+  };
+  problem.objective.gradient(batch, single, {.evaluation = true, .row_weights = only_first});
+  for (std::int64_t i = 0; i < g.numel(); ++i)
+    EXPECT_NEAR(g.data<float>()[i], single.data<float>()[i], 1e-6F);
+  problem.objective.outputs(batch);  // the step's first training pass
+  EXPECT_NE(bits_of(mean), before);
+}
+
+TEST(ModelObjectivePasses, StatisticsCanBeEstimatedAnew) {
+  NetProblem problem({.dtype = DType::float64, .dropout = 0.0});
+  problem.objective.begin_step(0, 13);
+  problem.objective.losses(problem.batch(7));  // leaves something behind to be forgotten
+  Vector mean(17, 0.0);
+  for (std::int64_t t = 0; t < 3; ++t) {
+    problem.objective.outputs(
+        problem.batch(t), {.upper = true, .statistics_momentum = 1.0 / static_cast<double>(t + 1)});
+    nn::Pass pass;
+    const auto& segments = problem.arena.segments();
+    const Vector weight = problem.arena.part(problem.arena.home(), segments[0]).to_vector<double>();
+    const Vector bias = problem.arena.part(problem.arena.home(), segments[1]).to_vector<double>();
+    const Vector x = problem.batch(t).inputs.to_vector<double>();
+    for (std::size_t j = 0; j < 17; ++j)
+      for (std::size_t row = 0; row < 13; ++row) {
+        double y = bias[j];
+        for (std::size_t k = 0; k < 6; ++k) y += weight[j * 6 + k] * x[row * 6 + k];
+        mean[j] += y / 39.0;
+      }
+  }
+  EXPECT_EQ(problem.objective.buffers()[0].name, "bn1.running_mean");
+  EXPECT_THAT(problem.objective.buffers()[0].tensor.to_vector<double>(), Near(mean, 1e-12));
 }
 
 // ---- gradients that are missing in one pass -----------------------------------------------------

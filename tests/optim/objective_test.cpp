@@ -132,6 +132,102 @@ TEST_P(QuadraticTest, MasksAreOnWhileTrainingAndKeyedByTheStep) {
   EXPECT_EQ(objective.diary[2].step, 8);
 }
 
+// ---- weighted rows ------------------------------------------------------------------------------
+
+TEST_P(QuadraticTest, RowsMayWeighDifferently) {
+  const Vector omega = random_vector(kRows, "omega", GetParam());
+  Vector expected(kSize, 0.0);
+  for (std::int64_t i = 0; i < kRows; ++i)
+    expected = plus(omega[static_cast<std::size_t>(i)] / kRows,
+                    quadratic_of(batch.slice(i, i + 1)).gradient(w), expected);
+  for (const std::int64_t micro_batch : {0, 2}) {
+    objective.set_micro_batch(micro_batch);
+    Tensor seen;
+    const auto weights = [&](const Tensor& losses) {
+      seen = losses;
+      return Tensor::from(omega, {kRows});
+    };
+    const Tensor loss = objective.gradient(batch, g, {.row_weights = weights});
+    EXPECT_THAT(found(), Near(expected, 1e-12));
+    EXPECT_NEAR(loss.item(), mean.value(w), 1e-12);  // the plain mean
+    EXPECT_EQ(seen.size(0), kRows);
+  }
+  EXPECT_DOUBLE_EQ(objective.work().gradients, 2.0);
+  EXPECT_DOUBLE_EQ(objective.work().forwards, 1.0);  // in chunks the losses come first
+}
+
+TEST_P(QuadraticTest, WeightsOfOneAreThePlainGradient) {
+  objective.gradient(batch, g);
+  const Vector plain = found();
+  objective.gradient(batch, g, {.row_weights = [](const Tensor& losses) {
+                       return Tensor::from(Vector(kRows, 1.0), losses.shape());
+                     }});
+  EXPECT_THAT(found(), Near(plain, 0.0));
+}
+
+TEST_P(QuadraticTest, LossesComeFromTheSameForward) {
+  for (const std::int64_t micro_batch : {0, 2}) {
+    objective.set_micro_batch(micro_batch);
+    Tensor losses;
+    objective.diary.clear();
+    objective.gradient(batch, g, {.losses = &losses});
+    EXPECT_EQ(objective.diary.size(), micro_batch == 0 ? 1U : 3U);
+    const Vector values = losses.to_vector<double>();
+    for (std::int64_t i = 0; i < kRows; ++i)
+      EXPECT_NEAR(values[static_cast<std::size_t>(i)], quadratic_of(batch.slice(i, i + 1)).value(w),
+                  1e-12);
+  }
+}
+
+// ---- branches -----------------------------------------------------------------------------------
+
+TEST_P(QuadraticTest, WorkInABranchIsCountedWhenItRan) {
+  const auto look = [&] {
+    objective.gradient(batch, g);
+    objective.losses(batch);
+  };
+  objective.gradient(batch, g);
+  objective.branch(Tensor::scalar(0.0), look);
+  EXPECT_DOUBLE_EQ(objective.work().gradients, 1.0);
+  objective.branch(Tensor::scalar(1.0), look);
+  objective.branch(Tensor::scalar(1.0), look);
+  EXPECT_DOUBLE_EQ(objective.work().gradients, 3.0);
+  EXPECT_DOUBLE_EQ(objective.work().forwards, 2.0);
+  EXPECT_DOUBLE_EQ(objective.progress().work.gradients, 1.0);  // what the host knows
+  const Objective::Progress before = objective.progress();
+  objective.branch(Tensor::scalar(1.0), look);
+  objective.set_progress(before);
+  EXPECT_DOUBLE_EQ(objective.work().gradients, 3.0);
+  objective.set_work({.gradients = 10.0});
+  EXPECT_DOUBLE_EQ(objective.work().gradients, 10.0);
+  EXPECT_DOUBLE_EQ(objective.work().forwards, 0.0);
+}
+
+// ---- time and chance ----------------------------------------------------------------------------
+
+TEST_P(QuadraticTest, KnowsWhereItIsInTheCourse) {
+  EXPECT_EQ(error_of([&] { objective.epoch(); }),
+            "course: this objective does not know how long training is, call set_course first");
+  EXPECT_EQ(error_of([&] { objective.rate(); }), "rate: begin_step was given no learning rate");
+  objective.set_course({.steps = 10, .steps_per_epoch = 4, .rate_min = 0.0, .rate_max = 0.1});
+  const Tensor rate = Tensor::scalar(0.07);
+  objective.begin_step(6, kRows, rate);
+  EXPECT_EQ(objective.epoch(), 1);
+  EXPECT_EQ(objective.epochs(), 3);
+  EXPECT_FALSE(objective.opens_epoch());
+  EXPECT_DOUBLE_EQ(objective.elapsed().item(), 0.6);
+  EXPECT_TRUE(objective.rate().shares_memory_with(rate));
+  objective.begin_step(8, kRows, rate);
+  EXPECT_TRUE(objective.opens_epoch());
+}
+
+TEST(Objective, DrawsAreKeyedBySeedNameAndStep) {
+  nn::ParameterArena arena(quadratic_weights(Vector(7, 1.0)));
+  QuadraticObjective objective(arena, 11);
+  objective.begin_step(6, 2);
+  EXPECT_EQ(objective.draw("rule/coin"), random_key(11, "rule/coin", 6));
+}
+
 TEST(ObjectiveErrors, SayWhatWasFoundAndWanted) {
   nn::ParameterArena arena(quadratic_weights(Vector(7, 1.0)));
   QuadraticObjective objective(arena);
@@ -151,6 +247,14 @@ TEST(ObjectiveErrors, SayWhatWasFoundAndWanted) {
             "set_micro_batch: -2 rows, want 0 (the whole batch) or more");
   EXPECT_EQ(error_of([&] { objective.validation_batch(); }),
             "validation_batch: this objective has no held-out validation data");
+  EXPECT_EQ(error_of([&] { objective.training_set(); }),
+            "training_set: this objective does not know its training samples, call "
+            "set_training_set first");
+  EXPECT_EQ(error_of([&] { objective.outputs(batch); }),
+            "outputs: this objective is a formula without outputs");
+  const auto three = [](const Tensor&) { return Tensor::from(Vector(3, 1.0), {3}); };
+  EXPECT_EQ(error_of([&] { objective.gradient(batch, g, {.row_weights = three}); }),
+            "gradient: row weights are float64 [3], want float64 [2]");
 }
 
 }  // namespace

@@ -61,6 +61,36 @@ TEST_F(RegistryTest, NamesAreTakenOnce) {
             "RuleRegistry: a rule named sam exists already");
 }
 
+TEST_F(RegistryTest, RefusedNamesAnswerWithTheirSentence) {
+  rules.refuse("lets_none", "none has no radius");
+  EXPECT_EQ(refusal("lets_none", {}), "rule lets_none: none has no radius");
+}
+
+Settings one(const std::string& name, const std::string& value) {
+  return Settings(std::map<std::string, std::string>{{name, value}});
+}
+
+TEST_F(RegistryTest, CostAndNeedsReadSettingsWithTheirDefaults) {
+  const RuleEntry& gsam = rules.find("gsam");
+  EXPECT_TRUE(needs_of(gsam, {}).course);
+  EXPECT_FALSE(needs_of(gsam, one("rho", "0.02")).course);
+  EXPECT_FALSE(needs_of(rules.find("sam"), {}).course);
+  EXPECT_EQ(cost_of(rules.find("esam"), {}, 7).step.gradients, 1.0 + 3.0 / 7.0);
+  EXPECT_EQ(error_of([&] { cost_of(gsam, one("roh", "1"), 7); }),
+            "rule gsam: setting 'roh' is unknown, did you mean 'rho'?");
+  EXPECT_EQ(error_of([&] { cost_of({.name = "x"}, {}, 7); }),
+            "rule x: its cost is not known in numbers");
+}
+
+TEST(Settings, ChoicesAreWordsWithValues) {
+  const Settings settings = one("scope", "all");
+  EXPECT_EQ(settings.choice<int>("scope", {{"weights", 1}, {"all", 2}}), 2);
+  EXPECT_EQ(error_of([&] {
+              settings.choice<int>("scope", {{"weights", 1}, {"some", 2}});
+            }),
+            "scope: found 'all', want one of weights, some");
+}
+
 TEST(Settings, ReadsWhatItWasGiven) {
   const Settings settings({{"x", "-2.5e-3"}, {"n", "-7"}, {"yes", "true"}, {"no", "false"}});
   EXPECT_EQ(settings.number("x"), -2.5e-3);

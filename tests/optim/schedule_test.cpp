@@ -61,6 +61,21 @@ TEST(Schedule, NamesGoBothWays) {
             "linear)");
 }
 
+TEST(Schedule, RangeIsThatOfTheWholeRun) {
+  const auto range =
+      Schedule{.decay = Decay::cosine, .peak = 0.4, .floor = 0.1, .warmup = 3}.range(20);
+  double low = 1.0, high = 0.0;
+  for (std::int64_t t = 0; t < 20; ++t) {
+    const double rate =
+        Schedule{.decay = Decay::cosine, .peak = 0.4, .floor = 0.1, .warmup = 3}.rate(t, 20);
+    low = std::min(low, rate);
+    high = std::max(high, rate);
+  }
+  EXPECT_EQ(range.first, low);
+  EXPECT_EQ(range.second, high);
+  EXPECT_EQ((Schedule{.decay = Decay::constant, .peak = 0.3}.range(5)), std::pair(0.3, 0.3));
+}
+
 std::string refusal(const Schedule& schedule, std::int64_t t = 0, std::int64_t total = 10) {
   return error_of([&] { schedule.rate(t, total); });
 }

@@ -57,6 +57,56 @@ TEST_P(TrainingStepTest, TheAscentIsNotClipped) {
   EXPECT_NEAR(norm(plus(-1.0, w, objective.diary[1].weights)), 0.3, 1e-12);
 }
 
+/// Twice the base optimizer's step on one gradient.
+class Twice final : public DrivingRule {
+ public:
+  StepReport step(Objective& objective, const Batch& batch, BaseOptimizer& base, double clip,
+                  Tensor& g) override {
+    StepReport report{.loss = objective.gradient(batch, g)};
+    clip_gradient(clip, g);
+    base.step(g);
+    base.step(g);
+    return report;
+  }
+};
+
+TEST_P(TrainingStepTest, ARuleMayDriveTheBaseOptimizer) {
+  Twice twice;
+  TrainingStep step(objective, twice, sgd);
+  EXPECT_NEAR(step.run(batch, 0).loss.item(), quadratic_of(batch).value(w), 1e-12);
+  EXPECT_THAT(dense(arena, arena.home()), Near(plus(-0.2, g, w), 1e-12));
+  EXPECT_EQ(sgd.steps(), 2);
+  Tensor out = arena.make_flat();
+  EXPECT_EQ(error_of([&] { twice.gradient(objective, batch, out); }),
+            "DrivingRule: this rule moves the weights itself and has no one gradient to hand over; "
+            "run it by TrainingStep");
+}
+
+/// Remembers what it was prepared with.
+class Curious final : public Rule {
+ public:
+  void prepare(Objective& objective, const BaseOptimizer& optimizer) override {
+    seen = &objective;
+    base = &optimizer;
+  }
+  StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) override {
+    rate = objective.rate().item();
+    return {.loss = objective.gradient(batch, g)};
+  }
+  Objective* seen = nullptr;
+  const BaseOptimizer* base = nullptr;
+  double rate = 0.0;
+};
+
+TEST_P(TrainingStepTest, PreparesTheRuleAndTellsItTheRate) {
+  Curious curious;
+  TrainingStep step(objective, curious, sgd);
+  EXPECT_EQ(curious.seen, &objective);
+  EXPECT_EQ(curious.base, &sgd);
+  step.run(batch, 0);
+  EXPECT_EQ(curious.rate, 0.1);
+}
+
 /// Takes down what after_update is told.
 class Probe : public Rule {
  public:
