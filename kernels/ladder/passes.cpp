@@ -26,7 +26,7 @@ class CpuPasses final : public Passes {
   /// g where something may happen, else 0.
   static Tensor masked(const Ascent& ascent, const Segments& segments, const Tensor& g) {
     if (is_unmasked(ascent)) return g;
-    const Tensor result = g.clone();
+    Tensor result = g.clone();
     cpu::with_float(g.dtype(), [&](auto zero) {
       using T = decltype(zero);
       T* values = result.data<T>();
