@@ -41,7 +41,9 @@ class Naive final : public Rung {
     this->norm(ascent, norm);
     backup_ = naive::perturb(backend(), w_, g_, ascent.rho.item(), metric(ascent));
   }
-  void restore() override { naive::restore(w_, backup_); }
+  void restore() override {
+    if (!backup_.empty()) naive::restore(w_, backup_);
+  }
   void sgd(const SgdCoefficients& coefficients, const Tensor& rate) override {
     naive::sgd(backend(), coefficients, rate.item(), w_, g_, m_);
   }
