@@ -17,6 +17,7 @@ build_for_a_card() {
   fi
   scripts/build.sh cuda kernels_test
   build/cuda/tests/kernels/kernels_test --gtest_brief=1 --gtest_filter='Card.*:*Plan*'
+  scripts/check_spills.py
 }
 
 section "dependencies"

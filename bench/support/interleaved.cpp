@@ -18,18 +18,18 @@ double now() {
   return time.count();
 }
 
-double seconds(const std::function<void()>& form, int repeats) {
+int repeats_for(const std::function<void()>& form, const Timer& timer) {
+  form();  // warm: memory, page tables, caches
+  return 1 + static_cast<int>(kShortestRound / std::max(timer(form, 1), 1e-9));
+}
+
+}  // namespace
+
+double host_seconds(const std::function<void()>& form, int repeats) {
   const double start = now();
   for (int i = 0; i < repeats; ++i) form();
   return (now() - start) / repeats;
 }
-
-int repeats_for(const std::function<void()>& form) {
-  form();  // warm: memory, page tables, caches
-  return 1 + static_cast<int>(kShortestRound / std::max(seconds(form, 1), 1e-9));
-}
-
-}  // namespace
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
@@ -37,13 +37,14 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-Timings interleaved(benchmark::State& state, const std::vector<std::function<void()>>& forms) {
+Timings interleaved(benchmark::State& state, const std::vector<std::function<void()>>& forms,
+                    const Timer& timer) {
   std::vector<int> repeats;
-  for (const auto& form : forms) repeats.push_back(repeats_for(form));
+  for (const auto& form : forms) repeats.push_back(repeats_for(form, timer));
   std::vector<std::vector<double>> times(forms.size()), ratios(forms.size());
   for ([[maybe_unused]] auto _ : state) {
     for (std::size_t i = 0; i < forms.size(); ++i) {
-      times[i].push_back(seconds(forms[i], repeats[i]));
+      times[i].push_back(timer(forms[i], repeats[i]));
       ratios[i].push_back(times[0].back() / times[i].back());
     }
     state.SetIterationTime(times[0].back());

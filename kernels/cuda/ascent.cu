@@ -27,49 +27,16 @@ struct Square {
   }
 };
 
-/// (T g)^2: 8 bytes.
-template <class T, bool segmented>
-struct MetricSquare {
-  FlatAscent<T> ascent;
-  double xi;
-
-  struct Term {
-    AscentCursor<T, segmented> cursor;
-    double xi;
-    __device__ double operator()(double sum, std::int64_t i, T w, T g) {
-      double value = static_cast<double>(g);
-      if (cursor.at(i).adaptive) value *= abs(static_cast<double>(w)) + xi;
-      return fma(value, value, sum);
-    }
-  };
-  __device__ Term start() const { return {AscentCursor<T, segmented>(ascent), xi}; }
-};
-
-/// w + eps: 12 bytes.
-template <class T, bool segmented>
-struct Perturb {
-  FlatAscent<T> ascent;
-
-  struct Worker {
-    AscentCursor<T, segmented> cursor;
-    __device__ void operator()(std::int64_t i, T w, T g, T& shifted) {
-      shifted = cursor.at(i).shifted(w, g);
-    }
-  };
-  __device__ Worker start() const { return {AscentCursor<T, segmented>(ascent)}; }
-};
-
 /// eps alone: 12 bytes, 8 where the metric is plain and w is not read.
-template <class T, bool segmented>
+template <class T, class Cursor>
 struct Direction {
   FlatAscent<T> ascent;
 
   struct Worker {
-    AscentCursor<T, segmented> cursor;
+    Cursor cursor;
     __device__ void operator()(std::int64_t i, T w, T g, T& u) { u = cursor.at(i).step(w, g); }
-    __device__ void operator()(std::int64_t i, T g, T& u) { u = cursor.at(i).step(T{0}, g); }
   };
-  __device__ Worker start() const { return {AscentCursor<T, segmented>(ascent)}; }
+  __device__ Worker start() const { return {Cursor(ascent)}; }
 };
 
 /// x min(1, limit / (norm + c)): 8 bytes, none where x is short enough.
@@ -100,22 +67,34 @@ __global__ void scale_radii(std::int64_t count, const double* rho, const double*
 void DeviceBackend::dot(const Tensor& x, const Tensor& y, Tensor& out) {
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    flat_sum(*runtime_, device_, x.numel(), Product{}, out.data<double>(), elements<T>(x),
-             elements<T>(y));
+    flat_sum(*runtime_, device_, x.numel(), Product{}, out.data<double>(), Input<T>{x.data<T>()},
+             Input<T>{y.data<T>()});
   });
 }
 
 void DeviceBackend::metric_squared_norm(const Tensor& w, const Tensor& g, Metric metric,
                                         const Segments& segments, Tensor& out) {
+  masked_squared_norm({.metric = metric}, segments, w, g, out);
+}
+
+// 4 bytes; 4 more for w where the metric is adaptive, and for a mask.
+void DeviceBackend::masked_squared_norm(const ladder::Ascent& ascent, const Segments& segments,
+                                        const Tensor& w, const Tensor& g, Tensor& out) {
   with_float(g.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const std::int64_t n = g.numel();
-    if (!metric.adaptive)
-      return flat_sum(*runtime_, device_, n, Square{}, out.data<double>(), elements<T>(g));
-    const FlatAscent<T> ascent({}, metric, segments);
-    with_flag(ascent.is_segmented(), [&](auto segmented) {
-      flat_sum(*runtime_, device_, n, MetricSquare<T, segmented>{ascent, metric.xi},
-               out.data<double>(), elements<T>(w), elements<T>(g));
+    const bool masked = ascent.masked_norm && ascent.mask.defined();
+    const FlatAscent<T> flat({}, ascent.metric, segments,
+                             ascent.masked_norm ? ascent.enabled : Tensor{});
+    const auto sum = [&](auto f, auto... arrays) {
+      flat_sum(*runtime_, device_, g.numel(), f, out.data<double>(), Input<T>{g.data<T>()},
+               arrays...);
+    };
+    if (!masked && !ascent.metric.adaptive && !flat.is_segmented()) return sum(Square{});
+    with_cursor(flat, [&]<class Cursor>() {
+      with_input<T>(ascent.metric.adaptive ? w : Tensor{}, [&](auto weight) {
+        with_input<T>(masked ? ascent.mask : Tensor{},
+                      [&](auto mask) { sum(MetricSquare<T, Cursor>{flat}, weight, mask); });
+      });
     });
   });
 }
@@ -129,12 +108,21 @@ void DeviceBackend::ascent_scale(const Tensor& rho, const Tensor& squared_norm, 
 
 void DeviceBackend::perturb(const Tensor& w, const Tensor& g, const Tensor& scale, Metric metric,
                             const Segments& segments, Tensor& shifted) {
+  masked_perturb({.metric = metric}, scale, segments, w, g, shifted);
+}
+
+// 12 bytes, and 4 for a mask.
+void DeviceBackend::masked_perturb(const ladder::Ascent& ascent, const Tensor& scale,
+                                   const Segments& segments, const Tensor& w, const Tensor& g,
+                                   Tensor& shifted) {
   with_float(w.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const FlatAscent<T> ascent(scale, metric, segments);
-    with_flag(ascent.is_segmented(), [&](auto segmented) {
-      pass(*runtime_, w.numel(), Perturb<T, segmented>{ascent}, Input<T>{w.data<T>()},
-           Input<T>{g.data<T>()}, Output<T>{shifted.data<T>()});
+    const FlatAscent<T> flat(scale, ascent.metric, segments, ascent.enabled);
+    with_cursor(flat, [&]<class Cursor>() {
+      with_input<T>(ascent.mask, [&](auto mask) {
+        pass(*runtime_, w.numel(), Perturb<T, Cursor>{flat}, Input<T>{w.data<T>()},
+             Input<T>{g.data<T>()}, mask, Output<T>{shifted.data<T>()});
+      });
     });
   });
 }
@@ -143,15 +131,12 @@ void DeviceBackend::ascent_direction(const Tensor& w, const Tensor& g, const Ten
                                      Metric metric, const Segments& segments, Tensor& u) {
   with_float(g.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const FlatAscent<T> ascent(scale, metric, segments);
-    const Input<T> gradient{g.data<T>()};
-    const Output<T> out{u.data<T>()};
-    with_flag(ascent.is_segmented(), [&](auto segmented) {
-      const Direction<T, segmented> direction{ascent};
-      if (metric.adaptive)
-        pass(*runtime_, g.numel(), direction, Input<T>{w.data<T>()}, gradient, out);
-      else
-        pass(*runtime_, g.numel(), direction, gradient, out);
+    const FlatAscent<T> flat(scale, metric, segments);
+    with_cursor(flat, [&]<class Cursor>() {
+      with_input<T>(metric.adaptive ? w : Tensor{}, [&](auto weight) {
+        pass(*runtime_, g.numel(), Direction<T, Cursor>{flat}, weight, Input<T>{g.data<T>()},
+             Output<T>{u.data<T>()});
+      });
     });
   });
 }

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "polder/kernels/backend.h"
+#include "polder/kernels/ladder/passes.h"
 
 namespace polder::kernels::POLDER_DEVICE {
 
@@ -13,7 +14,7 @@ class Libraries;
 /// compiled once for each (portable.cuh). Each family of functions has its file in this folder.
 /// Products and convolutions come from a library: cuBLASLt and cuDNN on a card (matmul.cpp,
 /// conv2d.cpp), the cpu back end on the emulated device (../emulated/libraries.cpp).
-class DeviceBackend final : public Backend {
+class DeviceBackend final : public Backend, public ladder::DevicePasses {
  public:
   /// Opens the card of this index and installs its allocator. Throws Error when there is none.
   explicit DeviceBackend(int index = 0);
@@ -119,6 +120,32 @@ class DeviceBackend final : public Backend {
   void adam_derivative(const AdamCoefficients& coefficients, const Tensor& rate, const Tensor& g,
                        const Tensor& w, const Tensor& m, const Tensor& v, Tensor& q) override;
   void clip(double limit, const Tensor& squared_norm, Tensor& x) override;
+
+  // the ladder's passes
+  ladder::Machine machine() const override;
+  void masked_squared_norm(const ladder::Ascent& ascent, const Segments& segments, const Tensor& w,
+                           const Tensor& g, Tensor& out) override;
+  void masked_perturb(const ladder::Ascent& ascent, const Tensor& scale, const Segments& segments,
+                      const Tensor& w, const Tensor& g, Tensor& shifted) override;
+  void perturb_with_backup(const ladder::Ascent& ascent, const Tensor& scale,
+                           const Segments& segments, const Tensor& g, Tensor& w,
+                           Tensor& backup) override;
+  void sgd_update_from(const SgdCoefficients& coefficients, const Tensor& rate, const Tensor& g,
+                       const Tensor& from, Tensor& w, Tensor& momentum) override;
+  void adam_update_from(const AdamCoefficients& coefficients, const Tensor& rate, const Tensor& g,
+                        const Tensor& from, Tensor& w, Tensor& m, Tensor& v) override;
+  void table_squared_norm(const ladder::Table& table, const ladder::Ascent& ascent,
+                          const Segments& segments, ladder::Limits limits, Tensor& out) override;
+  void table_perturb(const ladder::Table& table, const ladder::Ascent& ascent, const Tensor& scale,
+                     const Segments& segments, ladder::Limits limits) override;
+  void table_restore(const ladder::Table& table, ladder::Limits limits) override;
+  void table_sgd(const ladder::Table& table, const SgdCoefficients& coefficients,
+                 const Tensor& rate, ladder::Limits limits) override;
+  void table_adam(const ladder::Table& table, const AdamCoefficients& coefficients,
+                  const Tensor& rate, ladder::Limits limits) override;
+  void norm_and_perturb(const ladder::Ascent& ascent, const Segments& segments,
+                        ladder::Limits limits, const Tensor& w, const Tensor& g, Tensor& scale,
+                        Tensor& norm, Tensor& shifted) override;
 
  private:
   Device device_;

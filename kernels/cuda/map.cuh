@@ -15,7 +15,7 @@ struct alignas(16) Pack {
 };
 
 /// True when 16-byte packs may be read and written there: views into a tensor start anywhere.
-inline bool is_pack_aligned(const void* address) {
+__host__ __device__ inline bool is_pack_aligned(const void* address) {
   return reinterpret_cast<std::uintptr_t>(address) % 16 == 0;
 }
 

@@ -1,12 +1,14 @@
 #pragma once
 
+#include "polder/core/tensor.h"
 #include "polder/kernels/cuda/map.cuh"
 
 /// Passes over flat arrays that read and write several of them at once: a `map` with more than one
 /// result. A pass is described by its arrays and by an object `f` that makes one worker a thread:
 ///   auto worker = f.start();       // reads the scalars that steer the pass from the device
 ///   worker(i, a, b, ...);          // element i; a reference for each array, in order
-/// A worker with `bool idle() const` that says true leaves everything as it is.
+/// A worker with `bool idle() const` that says true leaves everything as it is. Arrays are counted
+/// by elements or by packs of kPackSize elements.
 namespace polder::kernels::POLDER_DEVICE {
 
 template <class T>
@@ -19,7 +21,32 @@ struct Input {
     return reinterpret_cast<const Pack<T>*>(data)[i];
   }
   __device__ void store_pack(std::int64_t, const Pack<T>&) const {}
+  __host__ __device__ bool starts_at_pack() const { return is_pack_aligned(data); }
 };
+
+/// An input that is not there: 1 everywhere, and nothing is read.
+template <class T>
+struct Ones {
+  using Element = T;
+  __device__ T load(std::int64_t) const { return 1; }
+  __device__ void store(std::int64_t, T) const {}
+  __device__ Pack<T> load_pack(std::int64_t) const {
+    Pack<T> pack;
+    for (T& element : pack.element) element = 1;
+    return pack;
+  }
+  __device__ void store_pack(std::int64_t, const Pack<T>&) const {}
+  __host__ __device__ bool starts_at_pack() const { return true; }
+};
+
+/// Calls f(Input<T>) with the array of a tensor, or f(Ones<T>) where it is undefined.
+template <class T, class F>
+void with_input(const Tensor& x, F&& f) {
+  if (x.defined())
+    f(Input<T>{x.data<T>()});
+  else
+    f(Ones<T>{});
+}
 
 /// Fully overwritten; what was there is not read.
 template <class T>
@@ -32,6 +59,7 @@ struct Output {
   __device__ void store_pack(std::int64_t i, const Pack<T>& pack) const {
     reinterpret_cast<Pack<T>*>(data)[i] = pack;
   }
+  __host__ __device__ bool starts_at_pack() const { return is_pack_aligned(data); }
 };
 
 /// Read and overwritten.
@@ -45,6 +73,7 @@ struct InOut {
   __device__ void store_pack(std::int64_t i, const Pack<T>& pack) const {
     reinterpret_cast<Pack<T>*>(data)[i] = pack;
   }
+  __host__ __device__ bool starts_at_pack() const { return is_pack_aligned(data); }
 };
 
 template <class Worker>
@@ -85,7 +114,7 @@ __global__ void pass_packs(std::int64_t packs, F f, Arrays... arrays) {
 template <class F, class First, class... Arrays>
 void pass(Runtime& runtime, std::int64_t n, F f, First first, Arrays... arrays) {
   constexpr int kSize = kPackSize<typename First::Element>;
-  const bool packs = is_pack_aligned(first.data) && (is_pack_aligned(arrays.data) && ...);
+  const bool packs = first.starts_at_pack() && (arrays.starts_at_pack() && ...);
   const std::int64_t head = packs ? n / kSize : 0;
   launch(runtime, over(runtime, head), pass_packs<kSize, F, First, Arrays...>, head, f, first,
          arrays...);
