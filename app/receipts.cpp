@@ -10,10 +10,16 @@ optim::RadiusRule* radius_rule_of(optim::Rule& rule) {
   return dynamic_cast<optim::RadiusRule*>(&rule);
 }
 
+lets::UpperObjective upper_objective_of(const optim::Rule& rule) {
+  const auto* learned = dynamic_cast<const lets::Lets*>(&rule);
+  return learned != nullptr ? learned->options().upper_objective
+                            : lets::UpperObjective::squared_gap;
+}
+
 ReceiptRecord measure_receipt(const StepToCome& step, const Batch& batch,
-                              const lets::GapBatches& gap_batches) {
-  const lets::Receipt receipt = lets::receipts(step.rule, step.objective, step.base, step.clip,
-                                               batch, gap_batches, step.step);
+                              const lets::UpperProblem& problem) {
+  const lets::Receipt receipt =
+      lets::receipts(step.rule, step.objective, step.base, step.clip, batch, problem, step.step);
   return {.step = step.step + 1,
           .radius = receipt.radius,
           .gap = receipt.gap,

@@ -13,6 +13,8 @@ namespace polder::app {
 
 /// The rule's radius: its own, or that of the rule which `lets` wraps; null when it has none.
 optim::RadiusRule* radius_rule_of(optim::Rule& rule);
+/// What its radius descends; the squared gap when it descends nothing.
+lets::UpperObjective upper_objective_of(const optim::Rule& rule);
 
 /// The step to measure.
 struct StepToCome {
@@ -24,6 +26,6 @@ struct StepToCome {
 };
 /// dJ/drho of that step by the four ways beside the central difference of J. Moves nothing.
 ReceiptRecord measure_receipt(const StepToCome& step, const Batch& batch,
-                              const lets::GapBatches& gap_batches);
+                              const lets::UpperProblem& problem);
 
 }  // namespace polder::app

@@ -181,7 +181,7 @@ class Trainer::Impl {
     const Batch training = fresh_training_ ? to_device(peek(*fresh_training_)) : batch;
     const Batch validation = to_device(peek(*validation_));
     return measure_receipt({*rule, objective_, *base_, config_.clip, steps_}, batch,
-                           {training, validation});
+                           {training, validation, upper_objective_of(*rule_)});
   }
 
   std::string recording_note() const {

@@ -1,5 +1,6 @@
 #include "polder/lets/hypergradient.h"
 
+#include "polder/core/text.h"
 #include "polder/lets/curvature_product.h"
 #include "polder/optim/flat.h"
 #include "polder/optim/scalars.h"
@@ -43,13 +44,13 @@ class TangentHypergradient final : public Hypergradient {
         tangent_(arena.make_flat()) {}
 
   UpperSlope finish(const RadiusRule& rule, Objective& objective, const Batch&,
-                    const GapBatches& gap_batches, const BaseStep& step) override {
+                    const UpperProblem& problem, const BaseStep& step) override {
     rule.map_tangent(tangent_);
     apply_clip_derivative(step.clipping, step.gradient, tangent_);
     step.base.apply_derivative(step.gradient, tangent_);
-    const Tensor gap = measure_gap(objective, gap_batches);
-    const Tensor factor = affine(product(step.base.rate(), gap), -1.0);
-    return {gap, product(factor, dot(difference_, tangent_))};
+    UpperSlope upper = measure(objective, problem, step.base.rate());
+    upper.slope = product(upper.slope, dot(upper_gradient_, tangent_));
+    return upper;
   }
 
  private:
@@ -76,14 +77,14 @@ class AdjointHypergradient final : public Hypergradient {
         z_(arena.make_flat()) {}
 
   UpperSlope finish(const RadiusRule& rule, Objective& objective, const Batch& batch,
-                    const GapBatches& gap_batches, const BaseStep& step) override {
-    const Tensor gap = measure_gap(objective, gap_batches);
-    step.base.apply_derivative(step.gradient, difference_);
-    apply_clip_derivative(step.clipping, step.gradient, difference_);
-    rule.map_adjoint(difference_);
-    product_->multiply(objective, batch, rule.radius(), difference_, z_);
-    const Tensor factor = affine(product(step.base.rate(), gap), -1.0);
-    return {gap, product(dot_by_segment(), factor)};
+                    const UpperProblem& problem, const BaseStep& step) override {
+    UpperSlope upper = measure(objective, problem, step.base.rate());
+    step.base.apply_derivative(step.gradient, upper_gradient_);
+    apply_clip_derivative(step.clipping, step.gradient, upper_gradient_);
+    rule.map_adjoint(upper_gradient_);
+    product_->multiply(objective, batch, rule.radius(), upper_gradient_, z_);
+    upper.slope = product(dot_by_segment(), upper.slope);
+    return upper;
   }
 
  private:
@@ -119,6 +120,20 @@ class AdjointHypergradient final : public Hypergradient {
 
 }  // namespace
 
+std::string_view to_string(UpperObjective objective) {
+  return objective == UpperObjective::squared_gap ? "squared_gap" : "validation_loss";
+}
+
+UpperObjective parse_upper_objective(const std::string& name) {
+  for (const UpperObjective known : {UpperObjective::squared_gap, UpperObjective::validation_loss})
+    if (name == to_string(known)) return known;
+  fail("lets: unknown upper objective '{}', the nearest is '{}'", name,
+       nearest_name(name, {"squared_gap", "validation_loss"}));
+}
+
+Hypergradient::Hypergradient(const nn::ParameterArena& arena)
+    : upper_gradient_(arena.make_flat()) {}
+
 optim::StepReport Hypergradient::watch(RadiusRule& rule, Objective& objective, const Batch& batch,
                                        Tensor& g) {
   begin();
@@ -128,11 +143,17 @@ optim::StepReport Hypergradient::watch(RadiusRule& rule, Objective& objective, c
   return report;
 }
 
-Tensor Hypergradient::measure_gap(Objective& objective, const GapBatches& batches) {
-  const Tensor upper = objective.gradient(batches.validation, difference_, {.upper = true});
-  const Tensor lower = objective.gradient(batches.training, difference_,
-                                          {.weight = -1.0, .accumulate = true, .upper = true});
-  return difference(upper, lower);
+UpperSlope Hypergradient::measure(Objective& objective, const UpperProblem& problem,
+                                  const Tensor& rate) {
+  UpperSlope found;
+  found.validation_loss = objective.gradient(problem.validation, upper_gradient_, {.upper = true});
+  found.slope = affine(rate, -1.0);
+  if (problem.objective == UpperObjective::validation_loss) return found;
+  const Tensor training = objective.gradient(problem.training, upper_gradient_,
+                                             {.weight = -1.0, .accumulate = true, .upper = true});
+  found.gap = difference(found.validation_loss, training);
+  found.slope = product(found.slope, found.gap);
+  return found;
 }
 
 std::unique_ptr<Hypergradient> make_hypergradient(Curvature curvature,

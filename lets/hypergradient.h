@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "polder/lets/curvature.h"
 #include "polder/optim/base_optimizer.h"
@@ -8,24 +10,37 @@
 
 namespace polder::lets {
 
+/// What the radius descends, at the weights w+ after one step:
+///
+///   squared_gap      J = 1/2 (L_vl - L_tr)^2: the paper's
+///   validation_loss  J = L_vl: ours, for what docs/results.md found out about the gap
+enum class UpperObjective { squared_gap, validation_loss };
+std::string_view to_string(UpperObjective objective);
+/// Throws Error naming the nearest known objective.
+UpperObjective parse_upper_objective(const std::string& name);
+
+/// The upper objective with its data: a held-out batch, and for the gap a training batch (the
+/// step's own or another).
+struct UpperProblem {
+  const Batch& training;
+  const Batch& validation;
+  UpperObjective objective = UpperObjective::squared_gap;
+};
+
 /// The upper objective of one unrolled step, and its slope along the radius.
 ///
-///   J(rho)  = 1/2 (L_vl(w+) - L_tr(w+))^2,   w+ = w - eta Update(G(rho))
-///   dJ/drho = -eta gap < v - r , D A H(p) u >,   gap = L_vl - L_tr,  v - r = grad gap,  both at w+
+///   w+      = w - eta Update(G(rho))
+///   dJ/drho = -eta < grad J , D A H(p) u >,   grad J at w+: gap (v - r), or v
+///   gap     = L_vl - L_tr,   v = grad L_vl,   r = grad L_tr
 ///
 /// D = d Update / d G of clip and base optimizer, A the rule's map (RadiusRule::map_tangent), H(p)
 /// the Hessian of the training loss at the shifted weights. Tensors are 0-d float64 on the device,
 /// the slope [segments] with one radius per segment. Source: differentiation (ours) of the problem
 /// in arXiv 2408.08222.
 struct UpperSlope {
-  Tensor gap;
-  Tensor slope;  // dJ/drho
-};
-
-/// The two sides of the gap: a training batch (the step's own or another) and a held-out one.
-struct GapBatches {
-  const Batch& training;
-  const Batch& validation;
+  Tensor validation_loss;  // L_vl(w+)
+  Tensor gap;              // undefined when the objective is the validation loss
+  Tensor slope;            // dJ/drho
 };
 
 /// The step that the base optimizer just made.
@@ -46,21 +61,21 @@ class Hypergradient : private optim::ExcursionObserver {
   optim::StepReport watch(optim::RadiusRule& rule, optim::Objective& objective, const Batch& batch,
                           Tensor& g);
 
-  /// After the base step on `batch`, at w+: the gap counts validation +1 and training -1, both
-  /// without masks and without moving statistics.
+  /// After the base step on `batch`, at w+: looks without masks and without moving statistics.
   virtual UpperSlope finish(const optim::RadiusRule& rule, optim::Objective& objective,
-                            const Batch& batch, const GapBatches& gap_batches,
+                            const Batch& batch, const UpperProblem& problem,
                             const BaseStep& step) = 0;
 
  protected:
-  explicit Hypergradient(const nn::ParameterArena& arena) : difference_(arena.make_flat()) {}
+  explicit Hypergradient(const nn::ParameterArena& arena);
 
   virtual void begin() = 0;
   virtual void end(const optim::RadiusRule& rule) = 0;
-  /// gap at w+ (0-d); leaves v - r in difference_.
-  Tensor measure_gap(optim::Objective& objective, const GapBatches& batches);
+  /// Looks at w+: leaves v - r or v in `upper_gradient_`, and returns the losses and, for a slope,
+  /// the factor -eta gap or -eta.
+  UpperSlope measure(optim::Objective& objective, const UpperProblem& problem, const Tensor& rate);
 
-  Tensor difference_;
+  Tensor upper_gradient_;
 };
 
 /// One radius: the tangent of the step, H u gathered while the rule looks. Also the derivative
@@ -70,7 +85,8 @@ std::unique_ptr<Hypergradient> make_hypergradient(Curvature curvature,
                                                   double difference_step = 0.0);
 
 /// One radius per segment, epsilon_s = rho_s u_s: the adjoint of the step. One product
-/// z = H(p) A^T D^T (v - r) after the base step serves all, dJ/drho_s = -eta gap <u_s, z_s>.
+/// z = H(p) A^T D^T (v - r) after the base step serves all, dJ/drho_s = -eta gap <u_s, z_s>
+/// (validation_loss: v, and no gap).
 /// For rules with a single look per step (Error otherwise). Throws Error for `secant`.
 std::unique_ptr<Hypergradient> make_segment_hypergradient(Curvature curvature,
                                                           const nn::ParameterArena& arena,

@@ -79,11 +79,12 @@ void Lets::after_update(Objective& objective, const Batch& batch, const optim::B
           "or set allow_inexact");
   wrapped_->after_update(objective, batch, base, g, clipping);
   if (!std::exchange(upper_step_, false) || !base.derivative_is_reliable()) return;
-  const bool fresh = options_.gap_batch == GapBatch::fresh;
+  const UpperObjective upper = options_.upper_objective;
+  const bool fresh = upper == UpperObjective::squared_gap && options_.gap_batch == GapBatch::fresh;
   const Batch training = fresh ? objective.fresh_training_batch() : batch;
   const Batch validation = objective.validation_batch();
   const auto upper_step = [&] {
-    last_upper_ = hypergradient_->finish(*wrapped_, objective, batch, {training, validation},
+    last_upper_ = hypergradient_->finish(*wrapped_, objective, batch, {training, validation, upper},
                                          {base, g, clipping});
     parameter_.descend(last_upper_.slope);
   };

@@ -9,7 +9,7 @@
 
 namespace polder::lets {
 
-/// Which training batch the upper step holds against the held-out one.
+/// Which training batch the gap holds against the held-out one.
 ///
 /// `same`: the step's own. Then v - r holds -r, r the gradient of the very loss that the step went
 /// down, and <-r, H u> has a part near -||g|| u^T H u: with a positive gap it pulls the radius down
@@ -23,6 +23,7 @@ GapBatch parse_gap_batch(const std::string& name);
 /// Defaults are our reconstruction, not the paper's (docs/methods/lets.md).
 struct LetsOptions {
   Curvature curvature = Curvature::exact;
+  UpperObjective upper_objective = UpperObjective::squared_gap;
   RadiusOptions radius{};
   GapBatch gap_batch = GapBatch::same;
   std::int64_t update_every = 1;  // q_every: an upper step every so many steps
@@ -32,11 +33,11 @@ struct LetsOptions {
 };
 
 /// Learns the radius of a wrapped rule by gradient descent on the squared gap between validation
-/// and training loss, through one unrolled step. Wang, Jiang, Fu, Zhang, ECML-PKDD 2024, arXiv
-/// 2408.08222; docs/methods/lets.md says what is our reconstruction.
+/// and training loss, or on the validation loss itself, through one unrolled step. Wang, Jiang, Fu,
+/// Zhang, ECML-PKDD 2024, arXiv 2408.08222; docs/methods/lets.md says what is our reconstruction.
 ///
 ///   lower step:  g <- wrapped rule on B;  w+ <- Base(w, clip g)
-///   upper step:  h = dJ/drho at w+ (Hypergradient), B against a held-out batch;
+///   upper step:  h = dJ/drho at w+ (Hypergradient), from a held-out batch, against B in the gap;
 ///                rho <- one step along h (RadiusParameter); it acts from the next step
 ///
 /// An upper step happens on every `update_every`-th step, unless the rule did not perturb or the
@@ -44,9 +45,9 @@ struct LetsOptions {
 /// that is not finite moves nothing. Upper steps without learning rate are made all the same. All
 /// scalars stay on the device; a step reads nothing back.
 ///
-/// Cost of an upper step beyond the wrapped rule: 2 gradients, and for `exact` one Hessian-vector
-/// product, for `finite_difference` 2 gradients more. Memory: 2 flat tensors, 3 with `exact` and
-/// `squared_gradient`; one radius per segment takes 3, 4 with `squared_gradient`.
+/// Cost of an upper step beyond the wrapped rule: 2 gradients (validation_loss: 1), and for `exact`
+/// one Hessian-vector product, for `finite_difference` 2 gradients more. Memory: 2 flat tensors, 3
+/// with `exact` and `squared_gradient`; one radius per segment takes 3, 4 with `squared_gradient`.
 class Lets final : public optim::Rule {
  public:
   /// Takes over the rule's radius, which must outlast no one else's changes. Throws Error when
@@ -67,7 +68,7 @@ class Lets final : public optim::Rule {
   std::optional<std::int64_t> phase(std::int64_t) const override { return std::nullopt; }
   void visit_state(StateVisitor& visitor) override;
 
-  /// The gap and dJ/drho of the last upper step, on the device; undefined before the first.
+  /// The losses and dJ/drho of the last upper step, on the device; undefined before the first.
   const UpperSlope& last_upper() const { return last_upper_; }
   const Tensor& radius() const { return parameter_.radius(); }
   const RadiusParameter& parameter() const { return parameter_; }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "polder/core/state_copy.h"
 #include "polder/optim/flat.h"
 #include "polder/optim/scalars.h"
 
@@ -20,44 +21,6 @@ using optim::Objective;
 using optim::RadiusRule;
 
 namespace {
-
-/// Remembers everything a visitor is shown, and shows it back.
-class Snapshot final : public StateVisitor {
- public:
-  void restore() {
-    restoring_ = true;
-    next_tensor_ = next_number_ = next_integer_ = next_list_ = 0;
-  }
-  void visit(const std::string&, Tensor& tensor) override {
-    if (!restoring_)
-      tensors_.push_back(tensor.defined() ? tensor.clone() : Tensor{});
-    else if (const Tensor& saved = tensors_[next_tensor_++]; saved.defined())
-      tensor.copy_from(saved);
-  }
-  void visit(const std::string&, double& value) override { keep(numbers_, next_number_, value); }
-  void visit(const std::string&, std::int64_t& value) override {
-    keep(integers_, next_integer_, value);
-  }
-  void visit(const std::string&, std::vector<double>& values) override {
-    keep(lists_, next_list_, values);
-  }
-
- private:
-  template <class T>
-  void keep(std::vector<T>& saved, std::size_t& next, T& value) {
-    if (restoring_)
-      value = saved[next++];
-    else
-      saved.push_back(value);
-  }
-
-  bool restoring_ = false;
-  std::vector<Tensor> tensors_;
-  std::vector<double> numbers_;
-  std::vector<std::int64_t> integers_;
-  std::vector<std::vector<double>> lists_;
-  std::size_t next_tensor_ = 0, next_number_ = 0, next_integer_ = 0, next_list_ = 0;
-};
 
 /// The state of a training run; every `rewind` and the destructor return to it.
 class Checkpoint {
@@ -100,7 +63,7 @@ class Checkpoint {
   Tensor home_, twin_, rho_;
   Objective::Progress progress_;
   BatchNormUpdate policy_;
-  Snapshot rule_state_, base_state_;
+  StateCopy rule_state_, base_state_;
 };
 
 /// The step under examination: what to make it of.
@@ -110,7 +73,7 @@ struct Trial {
   BaseOptimizer& base;
   double clip;
   const Batch& batch;
-  const GapBatches& gap_batches;
+  const UpperProblem& problem;
   std::int64_t step;
 };
 
@@ -126,7 +89,7 @@ UpperSlope slope_by(Curvature curvature, const Trial& trial) {
           trial.step);
   const optim::Clipping clipping = optim::clip_gradient(trial.clip, g);
   trial.base.step(g);
-  return hypergradient->finish(trial.rule, trial.objective, trial.batch, trial.gap_batches,
+  return hypergradient->finish(trial.rule, trial.objective, trial.batch, trial.problem,
                                {trial.base, g, clipping});
 }
 
@@ -149,8 +112,9 @@ double upper_objective(double shift, const Trial& trial, Checkpoint& start) {
   trial.rule.gradient(trial.objective, trial.batch, g);
   optim::clip_gradient(trial.clip, g);
   trial.base.step(g);
-  const double gap = mean_loss(trial.objective, trial.gap_batches.validation) -
-                     mean_loss(trial.objective, trial.gap_batches.training);
+  const double validation = mean_loss(trial.objective, trial.problem.validation);
+  if (trial.problem.objective == UpperObjective::validation_loss) return validation;
+  const double gap = validation - mean_loss(trial.objective, trial.problem.training);
   return 0.5 * gap * gap;
 }
 
@@ -162,9 +126,10 @@ void measure_slopes(const Trial& trial, Checkpoint& start, Receipt& receipt) {
     start.rewind();
     const UpperSlope upper = slope_by(curvature, trial);
     slope = upper.slope.item();
-    receipt.gap = upper.gap.item();
+    const bool gap = upper.gap.defined();
+    receipt.gap = gap ? upper.gap.item() : std::numeric_limits<double>::quiet_NaN();
+    receipt.objective = gap ? 0.5 * receipt.gap * receipt.gap : upper.validation_loss.item();
   }
-  receipt.objective = 0.5 * receipt.gap * receipt.gap;
   receipt.reliable = trial.base.derivative_is_reliable();
 }
 
@@ -183,8 +148,8 @@ void measure_central_difference(const Trial& trial, Checkpoint& start, Receipt& 
 }  // namespace
 
 Receipt receipts(RadiusRule& rule, Objective& objective, BaseOptimizer& base, double clip,
-                 const Batch& batch, const GapBatches& gap_batches, std::int64_t step) {
-  const Trial trial{rule, objective, base, clip, batch, gap_batches, step};
+                 const Batch& batch, const UpperProblem& problem, std::int64_t step) {
+  const Trial trial{rule, objective, base, clip, batch, problem, step};
   Receipt receipt;
   receipt.radius = average(rule.radius()).item();
   Checkpoint start(rule, objective, base);
@@ -194,9 +159,10 @@ Receipt receipts(RadiusRule& rule, Objective& objective, BaseOptimizer& base, do
 }
 
 std::string to_text(const Receipt& receipt) {
-  std::string text = fmt::format("rho {:.6g}   gap {:.6g}   J {:.6g}{}\n", receipt.radius,
-                                 receipt.gap, receipt.objective,
-                                 receipt.reliable ? "" : "   (first step of Adam: says little)");
+  const std::string gap = std::isnan(receipt.gap) ? "" : fmt::format("   gap {:.6g}", receipt.gap);
+  std::string text =
+      fmt::format("rho {:.6g}{}   J {:.6g}{}\n", receipt.radius, gap, receipt.objective,
+                  receipt.reliable ? "" : "   (first step of Adam: says little)");
   text += fmt::format("{:<18} {:>14.6e}   h {:.2e}, doubt {:.1e}\n", "central difference",
                       receipt.central_difference, receipt.step, receipt.doubt);
   for (const Curvature curvature : kCurvatures) {

@@ -11,8 +11,8 @@ namespace polder::lets {
 /// the central difference of J itself, all at the same state, on the same batches.
 struct Receipt {
   double radius = 0.0;     // rho; the mean with one radius per segment
-  double gap = 0.0;        // L_vl(w+) - L_tr(w+)
-  double objective = 0.0;  // J = gap^2 / 2
+  double gap = 0.0;        // L_vl(w+) - L_tr(w+); NaN when J is the validation loss
+  double objective = 0.0;  // J
   /// dJ/drho, in the order of kCurvatures; NaN where a way does not apply (secant with one radius
   /// per segment).
   std::array<double, 4> slopes{};
@@ -39,7 +39,7 @@ struct Receipt {
 /// for bit, also when an exception flies; all batches are the caller's, so no sampler moves. Reads
 /// its results back from the device. Throws Error when the rule does not perturb on this step.
 Receipt receipts(optim::RadiusRule& rule, optim::Objective& objective, optim::BaseOptimizer& base,
-                 double clip, const Batch& batch, const GapBatches& gap_batches, std::int64_t step);
+                 double clip, const Batch& batch, const UpperProblem& problem, std::int64_t step);
 
 /// A table of six lines for a terminal.
 std::string to_text(const Receipt& receipt);

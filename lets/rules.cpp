@@ -16,6 +16,8 @@ namespace {
 const std::vector<HyperParameter>& hyper_parameters() {
   static const std::vector<HyperParameter> parameters = {
       {"curvature", "exact", "way to H u: exact, finite_difference, secant, squared_gradient"},
+      {"upper_objective", "squared_gap",
+       "what the radius descends: squared_gap (the paper's), validation_loss"},
       {"gap_batch", "same",
        "training side of the gap: same (the step's own batch), fresh (another)"},
       {"lr_nu", "1e-3", "learning rate of the radius; 0 holds it"},
@@ -33,6 +35,7 @@ const std::vector<HyperParameter>& hyper_parameters() {
 LetsOptions read_options(const Settings& settings) {
   LetsOptions options;
   options.curvature = parse_curvature(settings.text("curvature"));
+  options.upper_objective = parse_upper_objective(settings.text("upper_objective"));
   options.gap_batch = parse_gap_batch(settings.text("gap_batch"));
   options.radius.learning_rate = settings.number("lr_nu");
   options.update_every = settings.integer("update_every");
@@ -76,7 +79,10 @@ RuleEntry with_learned_radius(const RuleEntry& wrapped) {
   entry.needs = [wrapped](const Settings& settings) {
     RuleNeeds needs = wrapped.needs ? wrapped.needs(settings) : RuleNeeds{};
     needs.validation = 1.0;
-    if (parse_gap_batch(settings.text("gap_batch")) == GapBatch::fresh) needs.fresh_training = true;
+    const LetsOptions options = read_options(settings);
+    if (options.upper_objective == UpperObjective::squared_gap &&
+        options.gap_batch == GapBatch::fresh)
+      needs.fresh_training = true;
     return needs;
   };
   entry.make = [wrapped](const Settings& settings, nn::ParameterArena& arena) {

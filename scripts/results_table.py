@@ -11,6 +11,8 @@ NAMES = {"none": "SGD"}
 def name_of(rule: str) -> str:
     name, _, settings = rule.partition(":")
     kept = [part for part in settings.split(",") if part.startswith("rho=")]
+    if "upper_objective=validation_loss" in settings:
+        kept.append("on the validation loss")
     return f"{NAMES.get(name, name)} {' '.join(kept)}".strip()
 
 

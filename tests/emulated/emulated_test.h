@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "polder/core/error.h"
 #include "polder/kernels/backend.h"
 #include "polder/kernels/cuda/launch.cuh"
+#include "test_support.h"
 
 // What the tests of the executor share: kernels of their own, launched without a device's memory.
 namespace polder::kernels::emulated::testing {
@@ -17,17 +17,6 @@ namespace polder::kernels::emulated::testing {
 template <class Shape, class... P, class... A>
 void run(const Shape& shape, void (*kernel)(P...), A&&... arguments) {
   run_kernel(shape, kernel, std::tuple<P...>(static_cast<P>(arguments)...));
-}
-
-/// The message of the Error that f throws.
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 /// "file_test.cpp:42", `below` lines under the one that asks.

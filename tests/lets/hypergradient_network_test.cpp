@@ -44,6 +44,7 @@ std::unique_ptr<optim::RadiusRule> make_rule(const std::string& name, double rho
 struct Unrolled {
   std::string network, base, rule;
   double clip = 0.0, rho = 0.3;
+  UpperObjective objective = UpperObjective::squared_gap;
   Batch training = random_images(13, 5), validation = random_images(9, 6);
 
   /// Runs it with `last` in the last step; calls `then` at w+.
@@ -71,7 +72,9 @@ struct Unrolled {
         for (const double l : losses.to_vector<double>()) sum += l;
         return sum / static_cast<double>(batch.size());
       };
-      value = 0.5 * std::pow(loss(validation) - loss(training), 2);
+      value = objective == UpperObjective::validation_loss
+                  ? loss(validation)
+                  : 0.5 * std::pow(loss(validation) - loss(training), 2);
     });
     return value;
   }
@@ -97,6 +100,7 @@ struct Unrolled {
   std::pair<Tensor, double> slope(LetsOptions options) const {
     Network net(network);
     options.radius.learning_rate = 0.0;
+    options.upper_objective = objective;
     Lets lets(make_rule(rule, rho), options, net.arena);
     double norm = 0.0;
     run(lets, net, [&](const Tensor& g) {
@@ -128,6 +132,14 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values("sgd", "heavy_ball", "dampened", "nesterov", "adamw", "adam"),
                      testing::Values("sam", "asam", "m_sharp_sam"), testing::Bool()),
     name_of);
+
+TEST_P(UnrolledNetworks, ExactSlopeIsTheCentralDifferenceOfTheValidationLoss) {
+  unrolled_.objective = UpperObjective::validation_loss;
+  const double expected = unrolled_.central_difference();
+  const auto [slope, norm] = unrolled_.slope({});
+  ASSERT_GT(std::abs(expected), 1e-12);
+  EXPECT_NEAR(slope.item(), expected, 1e-6 * std::abs(expected));
+}
 
 TEST_P(UnrolledNetworks, ExactSlopeIsTheCentralDifferenceOfJ) {
   const double expected = unrolled_.central_difference();

@@ -129,6 +129,25 @@ TEST_P(Quadratics, FreshBatchReplacesTheStepsOwnInTheGapAlone) {
   }
 }
 
+TEST_P(Quadratics, TheValidationLossHasItsClosedFormToo) {
+  const double rho = 0.3;
+  const Vector g = lower_.gradient(w_);
+  const Vector w_plus = sam_step(lower_, w_, rho);
+  const Vector au = lower_.times(plus(Vector(kWeights), 1.0 / std::sqrt(inner(g, g)), g));
+  const double expected = -kRate * inner(upper_.gradient(w_plus), au);
+  for (const bool per_segment : {false, true}) {
+    SCOPED_TRACE(per_segment);
+    LetsOptions options = still(Curvature::exact);
+    options.upper_objective = UpperObjective::validation_loss;
+    options.gap_batch = GapBatch::fresh;  // has no say: there is no gap
+    options.per_segment = per_segment;
+    const UpperSlope found = problem_.slope(std::make_unique<optim::Sam>(rho), options);
+    EXPECT_NEAR(found.validation_loss.item(), upper_.value(w_plus), 1e-11);
+    EXPECT_FALSE(found.gap.defined());
+    EXPECT_NEAR(found.slope.item(), expected, 1e-10 * std::abs(expected));
+  }
+}
+
 // J is a polynomial of degree 4 in rho, so its slope is one of degree 3: the fourth difference of
 // the slope vanishes and its integral by Simpson's rule is the rise of J, both without truncation.
 TEST_P(Quadratics, SlopeIntegratesToAQuartic) {

@@ -174,6 +174,18 @@ TEST_P(EveryWay, CostsWhatTheHeaderSays) {
   EXPECT_EQ(work.hessian_products, way == Curvature::exact ? 1.0 : 0.0);
 }
 
+TEST(Lets, TheValidationLossCostsOneGradientLess) {
+  Training run;
+  LetsOptions options = with(Curvature::secant, 0.1);
+  options.upper_objective = UpperObjective::validation_loss;
+  options.gap_batch = GapBatch::fresh;  // no source of fresh batches is needed
+  const auto lets = lets_over_sam(run.net.arena, options);
+  run.net.objective.set_validation([] { return random_images(16, 99, DType::float32); });
+  run.train(*lets, 0, 1);
+  EXPECT_EQ(run.net.objective.work().gradients, 3.0);
+  EXPECT_NE(lets->radius().item(), 0.05);
+}
+
 TEST(Lets, LearnsToNarrowTheGap) {
   const Quadratic lower = random_quadratic(6, 11, "lower"),
                   upper = random_quadratic(6, 11, "upper");

@@ -56,6 +56,21 @@ TEST(Receipts, ExactSlopeIsTheCentralDifferenceInFloat64) {
   EXPECT_LT(found.doubt, 1e-3 * std::abs(slope));
 }
 
+TEST(Receipts, HoldForTheValidationLoss) {
+  Training run("conv_dropout", DType::float64);
+  optim::Sgd base(run.net.arena, {.momentum = 0.9});
+  optim::Sam rule(0.3);
+  run.train(rule, base, 0, 3);
+  const Batch training = run.images(9), validation = run.images(8);
+  const UpperProblem problem{training, validation, UpperObjective::validation_loss};
+  const Receipt found = receipts(rule, run.net.objective, base, 0.5, run.images(7), problem, 3);
+  const double slope = found.central_difference;
+  EXPECT_TRUE(std::isnan(found.gap));
+  EXPECT_GT(found.objective, 0.0);
+  EXPECT_NEAR(found.slope(Curvature::exact), slope, 1e-6 * std::abs(slope));
+  EXPECT_EQ(to_text(found).find("gap"), std::string::npos);
+}
+
 // J of a quadratic under SGD is a quartic, on which five points leave no truncation error.
 TEST(Receipts, DifferenceOfAQuarticIsExact) {
   const std::size_t n = 6;

@@ -34,6 +34,7 @@ TEST(LetsRules, ReadTheirSettingsAndTheWrappedOnes) {
                                      optim::Settings({{"rho", "0.2"},
                                                       {"curvature", "finite_difference"},
                                                       {"gap_batch", "fresh"},
+                                                      {"upper_objective", "validation_loss"},
                                                       {"lr_nu", "0.01"},
                                                       {"update_every", "4"},
                                                       {"parametrisation", "clipped"},
@@ -46,6 +47,7 @@ TEST(LetsRules, ReadTheirSettingsAndTheWrappedOnes) {
   const LetsOptions& options = lets.options();
   EXPECT_EQ(options.curvature, Curvature::finite_difference);
   EXPECT_EQ(options.gap_batch, GapBatch::fresh);
+  EXPECT_EQ(options.upper_objective, UpperObjective::validation_loss);
   EXPECT_EQ(options.radius.learning_rate, 0.01);
   EXPECT_EQ(options.update_every, 4);
   EXPECT_EQ(options.radius.parametrisation, Parametrisation::clipped);
@@ -72,6 +74,8 @@ TEST(LetsRules, RefuseWhatHasNoRadiusOrIsUnknown) {
   EXPECT_THAT(make("lets_sam", {{"lr_mu", "1"}}), HasSubstr("did you mean 'lr_nu'"));
   EXPECT_THAT(make("lets_sam", {{"curvature", "exakt"}}), HasSubstr("the nearest is 'exact'"));
   EXPECT_THAT(make("lets_sam", {{"gap_batch", "frech"}}), HasSubstr("the nearest is 'fresh'"));
+  EXPECT_THAT(make("lets_sam", {{"upper_objective", "validation"}}),
+              HasSubstr("the nearest is 'validation_loss'"));
   EXPECT_THAT(make("lets_sam", {{"lr_nu", "-1"}}), HasSubstr("learning rate of the radius is -1"));
 }
 

@@ -8,17 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include "polder/core/random.h"
 #include "polder/optim/objective.h"
+#include "test_support.h"
 
 namespace polder::optim {
 
 using Vector = std::vector<double>;
 
 inline Vector random_vector(std::int64_t size, const std::string& stream, std::uint64_t seed) {
-  Vector values(static_cast<std::size_t>(size));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = normal(random_key(seed, stream), i);
-  return values;
+  return normal_values(size, stream, seed);
 }
 
 inline double inner(const Vector& x, const Vector& y) {
