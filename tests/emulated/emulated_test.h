@@ -38,6 +38,15 @@ inline std::string line(int below = 0,
          std::to_string(static_cast<int>(where.line()) + below);
 }
 
+/// Counts the objects that live on the stacks of kernel threads.
+struct Guard {
+  explicit Guard(int& alive) : alive_(alive) { ++alive_; }
+  ~Guard() { --alive_; }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  int& alive_;
+};
+
 /// Every test starts from the checks that are on by themselves, and leaves behind those of the
 /// program and its number of threads. Random numbers are fresh, or those of POLDER_TEST_SEED.
 class EmulatedTest : public ::testing::Test {
