@@ -17,9 +17,9 @@
 namespace polder::kernels::emulated {
 namespace {
 
+using machine::Task;
 using machine::text;
 using machine::this_worker;
-using machine::Work;
 
 /// For fewer blocks than this, waking another host thread costs more than it brings.
 constexpr std::int64_t kBlocksOfAWorker = 4;
@@ -107,9 +107,9 @@ class Schedule {
   std::string message_;
 };
 
-void run_alone(const Work& work, Schedule& schedule) {
+void run_alone(const Task& task, Schedule& schedule) {
   machine::Worker& worker = this_worker();
-  worker.start_launch(work);
+  worker.start_launch(task);
   for (std::int64_t at = schedule.take(); at < schedule.count(); at = schedule.take()) try {
       worker.run_block(schedule.block(at));
     } catch (const Error& error) {
@@ -117,11 +117,11 @@ void run_alone(const Work& work, Schedule& schedule) {
     }
 }
 
-void run_together(const Work& work, Schedule& schedule) {
+void run_together(const Task& task, Schedule& schedule) {
   std::vector<uint3> indices;
   for (std::int64_t at = 0; at < schedule.count(); ++at) indices.push_back(schedule.block(at));
   machine::Worker& worker = this_worker();
-  worker.start_launch(work);
+  worker.start_launch(task);
   try {
     worker.run_together(indices);
   } catch (const Error& error) {
@@ -134,14 +134,14 @@ void run_together(const Work& work, Schedule& schedule) {
 void run_grid(const Grid& grid, void (*body)(const void* context), const void* context) {
   if (const std::string reason = refusal(grid); !reason.empty()) refuse(reason, grid.where);
   const Checks checks = current_checks();
-  const Work work{grid, checks, body, context};
+  const Task task{grid, checks, body, context};
   Schedule schedule(grid, checks);
   if (grid.cooperative) {
-    run_together(work, schedule);
+    run_together(task, schedule);
   } else {
     const std::int64_t workers = std::min<std::int64_t>(
         thread_count(), (schedule.count() + kBlocksOfAWorker - 1) / kBlocksOfAWorker);
-    cpu::parallel_tasks(workers, [&](std::int64_t) { run_alone(work, schedule); });
+    cpu::parallel_tasks(workers, [&](std::int64_t) { run_alone(task, schedule); });
   }
   if (!schedule.failure().empty()) refuse(schedule.failure(), grid.where);
 }

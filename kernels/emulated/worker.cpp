@@ -16,26 +16,26 @@ Worker& this_worker() {
   return worker;
 }
 
-void Worker::start_launch(const Work& work) {
-  work_ = &work;
-  const dim3& size = work.grid.blocks;
+void Worker::start_launch(const Task& task) {
+  task_ = &task;
+  const dim3& size = task.grid.blocks;
   const std::size_t together =
-      work.grid.cooperative ? std::size_t{size.x} * size.y * size.z : std::size_t{1};
+      task.grid.cooperative ? std::size_t{size.x} * size.y * size.z : std::size_t{1};
   blocks_.resize(together);
-  for (Block& block : blocks_) block.start_launch(work.grid, work.checks);
+  for (Block& block : blocks_) block.start_launch(task.grid, task.checks);
 }
 
 void Worker::run_block(const uint3& index) { run_together({&index, 1}); }
 
 void Worker::run_together(std::span<const uint3> indices) {
   alive_ = std::span(blocks_).first(indices.size());
-  const dim3& size = work_->grid.blocks;
+  const dim3& size = task_->grid.blocks;
   const uint3& first = indices.front();
-  shuffler_ = Shuffler(work_->checks.order_seed +
+  shuffler_ = Shuffler(task_->checks.order_seed +
                        (std::uint64_t{first.z} * size.y + first.y) * size.x + first.x);
   for (std::size_t b = 0; b < alive_.size(); ++b) {
     alive_[b].start(indices[b]);
-    if (work_->checks.order_seed != 0) start_order(alive_[b]);
+    if (task_->checks.order_seed != 0) start_order(alive_[b]);
   }
   grid_.reset(alive_.front().threads * static_cast<unsigned>(alive_.size()));
   next_ = 0;
@@ -93,7 +93,7 @@ void Worker::run_fiber() noexcept {
 /// False when the launch ends here: the thread threw, or was cancelled.
 bool Worker::run_thread(Fiber& fiber) {
   try {
-    work_->body(work_->context);
+    task_->body(task_->context);
     ++fiber.block->returned;
     return !cancelling_;
   } catch (const Cancelled&) {
@@ -134,7 +134,7 @@ bool Worker::meet(Barrier& barrier, const Call& call) {
 
 void Worker::open(Barrier& barrier) {
   barrier.arrived = 0;
-  if (work_->checks.order_seed != 0) shuffle(barrier.waiting);
+  if (task_->checks.order_seed != 0) shuffle(barrier.waiting);
   ready_.append(barrier.waiting);
 }
 
@@ -156,7 +156,7 @@ int Worker::meet_block(bool predicate, const Call& call) {
 }
 
 void Worker::meet_grid(const Call& call) {
-  if (!work_->grid.cooperative)
+  if (!task_->grid.cooperative)
     fail("grid_sync at {}: the launch is not cooperative", text(call.where));
   meet(grid_, call);
 }

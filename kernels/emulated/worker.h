@@ -11,7 +11,7 @@
 namespace polder::kernels::emulated::machine {
 
 /// What one launch asks of every worker.
-struct Work {
+struct Task {
   const Grid& grid;
   const Checks& checks;
   void (*body)(const void* context);
@@ -27,7 +27,7 @@ class Worker {
  public:
   Worker() : pool_(&run_fiber) {}
 
-  void start_launch(const Work& work);
+  void start_launch(const Task& task);
   /// Runs one block of the launch. Throws Error when it fails.
   void run_block(const uint3& index);
   /// Runs all blocks of a cooperative launch together, starting them in the given order.
@@ -57,7 +57,7 @@ class Worker {
   void cancel();
   void cancel(FiberList& list);
 
-  const Work* work_ = nullptr;
+  const Task* task_ = nullptr;
   std::vector<Block> blocks_;
   std::span<Block> alive_;
   std::size_t next_ = 0;  // of the living blocks, the first that has threads to start

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "emulated/emulated_test.h"
 
 // Blocks whose threads work together: reductions with shuffles, shared memory and barriers; votes
@@ -86,6 +88,29 @@ TEST_F(BlockTest, VotesOfTheBlock) {
     EXPECT_EQ(any[i], set > 0 ? 1 : 0) << i;
     EXPECT_EQ(all[i], set == kThreads ? 1 : 0) << i;
   }
+}
+
+/// before[i], after[i]: how many threads of the block came before this one, on either side of a
+/// barrier.
+__global__ void arrivals(unsigned* counters, unsigned* before, unsigned* after) {
+  before[threadIdx.x] = atomicAdd(&counters[0], 1);
+  __syncthreads();
+  after[threadIdx.x] = atomicAdd(&counters[1], 1);
+}
+
+/// The places after the barrier minus those before it, around the circle of 64.
+std::vector<unsigned> moves(std::uint64_t seed) {
+  set_checks({.order_seed = seed});
+  std::vector<unsigned> counters(2, 0), before(64), after(64), moves(64);
+  run(Launch{.threads = 64}, arrivals, counters.data(), before.data(), after.data());
+  for (std::size_t t = 0; t < 64; ++t) moves[t] = (after[t] - before[t]) % 64;
+  return moves;
+}
+
+TEST_F(BlockTest, EveryBarrierShufflesTheThreadsAnew) {
+  EXPECT_THAT(moves(0), ::testing::Each(1)) << "the thread that opens a barrier goes on first";
+  const auto shuffled = moves(1);
+  EXPECT_GT(std::set<unsigned>(shuffled.begin(), shuffled.end()).size(), 10U);
 }
 
 /// Writes each thread's own coordinates at its place in the row-major order of the grid.

@@ -106,17 +106,21 @@ TEST_F(CooperativeTest, BlocksThatDoNotFitAreRefused) {
               ::testing::HasSubstr("the machine holds 4"));
 }
 
-const std::string kHalfLine = line(+2);
-__global__ void half_the_grid() {
+const std::string kHalfLine = line(+3);
+__global__ void half_the_grid(int* alive) {
+  const Guard guard(*alive);
   if (blockIdx.x < 2) grid_sync();
 }
 
 TEST_F(CooperativeTest, ABarrierThatPartOfTheGridMisses) {
-  EXPECT_THAT(
-      error_of([] { run(Launch{.blocks = 3, .threads = 64, .cooperative = true}, half_the_grid); }),
-      ::testing::HasSubstr("divergence in the grid: of 192 threads 128 wait in grid_sync "
-                           "at " +
-                           kHalfLine + ", 64 have returned"));
+  int alive = 0;
+  EXPECT_THAT(error_of([&] {
+                run(Launch{.blocks = 3, .threads = 64, .cooperative = true}, half_the_grid, &alive);
+              }),
+              ::testing::HasSubstr("divergence in the grid: of 192 threads 128 wait in grid_sync "
+                                   "at " +
+                                   kHalfLine + ", 64 have returned"));
+  EXPECT_EQ(alive, 0) << "waiting threads are unwound";
 }
 
 }  // namespace

@@ -27,10 +27,21 @@ inline std::string line(int below = 0,
          std::to_string(static_cast<int>(where.line()) + below);
 }
 
-/// Every test starts from, and leaves behind, the checks and the number of threads of the program;
-/// its random numbers are fresh, or those of POLDER_TEST_SEED.
+/// Counts the objects that live on the stacks of kernel threads.
+struct Guard {
+  explicit Guard(int& alive) : alive_(alive) { ++alive_; }
+  ~Guard() { --alive_; }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  int& alive_;
+};
+
+/// Every test starts from the checks that are on by themselves, and leaves behind those of the
+/// program and its number of threads. Random numbers are fresh, or those of POLDER_TEST_SEED.
 class EmulatedTest : public ::testing::Test {
  protected:
+  EmulatedTest() { set_checks({}); }
+
   void TearDown() override {
     set_thread_count(threads_before_);
     set_checks(checks_before_);

@@ -37,8 +37,10 @@ TEST_F(ErrorsTest, ThreadsThatReturnBeforeABarrier) {
     for (const std::uint64_t seed : {0, 4}) {
       set_thread_count(workers);
       set_checks({.order_seed = seed});
-      const std::string launched = line(+1);
-      EXPECT_EQ(error_of([] { run(Launch{.blocks = 9, .threads = 96}, some_return, 5U); }),
+      const bool together = workers == 1 && seed == 0;
+      const Launch shape{.blocks = 9, .threads = 96, .cooperative = together};
+      const std::string launched = line(-1);
+      EXPECT_EQ(error_of([&] { run(shape, some_return, 5U); }),
                 "emulated device: divergence in block (1, 0, 0): of 96 threads 91 wait in "
                 "__syncthreads at " +
                     kReturnLine + ", 5 have returned; launched at " + launched);
@@ -108,22 +110,14 @@ TEST_F(ErrorsTest, LanesInTwoShuffles) {
                     HasSubstr("16 wait in __shfl_xor_sync at " + kOddLine)));
 }
 
-/// Counts the objects that live on the stacks of kernel threads.
-struct Guard {
-  explicit Guard(int& alive) : alive_(alive) { ++alive_; }
-  ~Guard() { --alive_; }
-  Guard(const Guard&) = delete;
-  Guard& operator=(const Guard&) = delete;
-  int& alive_;
-};
-
 __global__ void throw_among_waiting(int* alive, int* most, int kind) {
   const Guard guard(*alive);
-  *most = std::max(*most, *alive);
+  *most = *alive;
   if (threadIdx.x == 50 && kind == 0) fail("thread {} has had enough", threadIdx.x);
   if (threadIdx.x == 50 && kind == 1) throw std::out_of_range("off the map");
   if (threadIdx.x == 50 && kind == 2) throw 42;
   __syncthreads();
+  *most = 1000;
 }
 
 TEST_F(ErrorsTest, ExceptionsReachTheHost) {
@@ -140,20 +134,33 @@ TEST_F(ErrorsTest, ExceptionsReachTheHost) {
                         throw_among_waiting, &alive, &most, kind);
                   }),
                   HasSubstr(expected[kind]));
-      EXPECT_EQ(most, 51);
+      EXPECT_EQ(most, 51) << "no thread goes past the barrier";
       EXPECT_EQ(alive, 0) << "waiting threads are unwound";
     }
 }
 
-__global__ void every_block_fails() {
+/// Every block fails; none before the first one does.
+__global__ void every_block_fails(int* started, int* first_is_here) {
+  if (threadIdx.x == 0) atomicAdd(started, 1);
+  if (blockIdx.x == 0) atomicExch(first_is_here, 1);
+  while (atomicAdd(first_is_here, 0) == 0) {
+  }
   if (threadIdx.x == 3) fail("no");
 }
 
 TEST_F(ErrorsTest, OfManyFailuresTheFirstIsReported) {
-  for (const int workers : {1, 2, 4}) {
+  for (const int workers : {1, 2, 4, 4, 4, 4, 4}) {
     set_thread_count(workers);
-    EXPECT_THAT(error_of([] { run(Launch{.blocks = 1000, .threads = 8}, every_block_fails); }),
+    int started = 0;
+    int first_is_here = 0;
+    EXPECT_THAT(error_of([&] {
+                  run(Launch{.blocks = 1000, .threads = 8}, every_block_fails, &started,
+                      &first_is_here);
+                }),
                 HasSubstr("thread (3, 0, 0) of block (0, 0, 0): no"));
+    if (workers == 1) {
+      EXPECT_EQ(started, 1) << "blocks after a failure do not run";
+    }
   }
 }
 

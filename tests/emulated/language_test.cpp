@@ -69,6 +69,26 @@ TYPED_TEST(AtomicsTest, AgreeWithALoopOverTwoWorkers) {
   EXPECT_EQ(steps, values);
 }
 
+/// Every thread adds 1 to one cell again and again, once a second block is there to disturb the
+/// first (or did not come for long: a program may have one host thread).
+__global__ void add_ones(int* blocks_here, int* cell, int times) {
+  if (threadIdx.x == 0) {
+    atomicAdd(blocks_here, 1);
+    for (int patience = 0; patience < 20'000'000 && atomicAdd(blocks_here, 0) < 2; ++patience) {
+    }
+  }
+  __syncthreads();
+  for (int i = 0; i < times; ++i) atomicAdd(cell, 1);
+}
+
+TEST_F(LanguageTest, AdditionsOfTwoWorkersAreNotLost) {
+  set_thread_count(2);
+  int blocks_here = 0;
+  int cell = 0;
+  run(Launch{.blocks = 16, .threads = 32}, add_ones, &blocks_here, &cell, 10'000);
+  EXPECT_EQ(cell, 16 * 32 * 10'000);
+}
+
 __global__ void last_block_sums(const double* x, double* partial, unsigned* done, double* total) {
   if (threadIdx.x != 0) return;
   partial[blockIdx.x] = x[blockIdx.x];
