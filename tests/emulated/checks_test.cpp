@@ -19,7 +19,7 @@ class ChecksDeathTest : public ::testing::Test {
   setenv("POLDER_EMULATED_POISON", poison, 1);
   setenv("POLDER_EMULATED_SEED", seed, 1);
   const std::string sentence = error_of([] { static_cast<void>(current_checks()); });
-  if (sentence == "no error")
+  if (sentence.empty())
     std::fprintf(stderr, "poison %d, seed %d\n", static_cast<int>(current_checks().poison_shared),
                  static_cast<int>(current_checks().order_seed));
   else
