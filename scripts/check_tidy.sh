@@ -11,4 +11,5 @@ else
   mapfile -t files < <(git ls-files '*.cpp' | grep -vE '^(tests|bench|docs|kernels/cuda)/')
 fi
 printf '%s\n' "${files[@]}" |
-  xargs -P 2 -n 3 clang-tidy -p build/cpu --quiet --extra-arg=-Wno-unknown-warning-option
+  xargs -P 2 -n 3 clang-tidy -p build/cpu --quiet --extra-arg=-Wno-unknown-warning-option \
+    --extra-arg=-include --extra-arg="$PWD/scripts/tidy/source_location.h"

@@ -38,17 +38,13 @@ std::byte* map_slab() {
 }  // namespace
 
 void switch_context(Context& from, Context& to) {
-  if constexpr (kAddressSanitizer) {
-    left = &from;
-    start_switch(&from.fake_stack, to.stack_bottom, to.stack_bytes);
-  }
+  left = &from;
+  start_switch(&from.fake_stack, to.stack_bottom, to.stack_bytes);
   switch_stack(&from.saved, to.saved);
-  if constexpr (kAddressSanitizer) arrive(from.fake_stack);
+  arrive(from.fake_stack);
 }
 
-void enter_context() {
-  if constexpr (kAddressSanitizer) arrive(nullptr);
-}
+void enter_context() { arrive(nullptr); }
 
 Fiber& FiberPool::make() {
   const std::size_t number = fibers_.size();
