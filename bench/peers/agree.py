@@ -64,7 +64,7 @@ def torch_steps(polder: dict, plain: bool, device: str) -> dict:
     """The same steps by PyTorch: arrays "after/...", and the scalars."""
     import numpy as np
     import torch
-    from torch_models import from_polder, make_model, to_polder, track_statistics
+    from torch_models import batch_norms, from_polder, make_model, to_polder, track_statistics
     from torch_sam import Foreach, make_optimizer
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
@@ -74,6 +74,7 @@ def torch_steps(polder: dict, plain: bool, device: str) -> dict:
                        activation=ACTIVATION[polder["settings"]["dtype"]])
     model = model.to(device, images.dtype)
     model.load_state_dict({name: from_polder(a) for name, a in named(arrays, "before/").items()})
+    norms = batch_norms(model)
     optimizer = make_optimizer("sgd", model.parameters(), h["rate"], h["momentum"], h["weight_decay"])
     sam = Foreach(model.parameters(), optimizer, h["rho"])
     found = {"loss": [], "perturbed_loss": [], "gradient_norm": []}
@@ -85,13 +86,13 @@ def torch_steps(polder: dict, plain: bool, device: str) -> dict:
         return loss.item(), [p.grad for p in model.parameters()]
 
     for _ in range(int(polder["settings"]["steps"])):
-        track_statistics(model, True)
+        track_statistics(norms, True)
         loss, g = gradients()
         found["loss"].append(loss)
         if not plain:
             found["gradient_norm"].append(torch.stack([x.norm() for x in g]).norm().item())
             sam.ascend(g)
-            track_statistics(model, False)
+            track_statistics(norms, False)
             found["perturbed_loss"].append(gradients()[0])
         sam.descend()
     after = {f"after/{name}": to_polder(t) for name, t in model.state_dict().items()}

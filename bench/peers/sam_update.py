@@ -192,7 +192,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     full = ["resnet18", "wide_resnet28_10", "vit_b", "flat:11.2", "flat:36.5", "flat:86", "flat:1000"]
-    sets = options.sets or (["resnet20", "flat:1"] if options.quick else full)
+    sets = options.sets or (["resnet20", "flat:0.1"] if options.quick else full)
     rounds = options.rounds or (5 if options.quick else 31)
     device = find_device(options.device)
     torch._dynamo.config.recompile_limit = 64  # rotating copies: each may be a variant of its own

@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 import statistics
+import sys
 import time
 
 PACKAGES = ("torch", "triton", "jax", "jaxlib", "optax", "numpy")
@@ -65,6 +66,20 @@ def last_level_cache() -> int:
              pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
     unit = {"K": 2**10, "M": 2**20, "G": 2**30}
     return max((int(s[:-1]) * unit[s[-1]] for s in sizes if s[-1:] in unit), default=32 * 2**20)
+
+
+def serve(form, wait=lambda: None) -> None:
+    """Answers "ready", and each line with a number n on standard input, after n calls of the form, by
+    their seconds on the clock and of the processor (as polder_steps does)."""
+    form()
+    wait()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        clock, busy = time.perf_counter(), time.process_time()
+        for _ in range(int(line)):
+            form()
+        wait()
+        print(time.perf_counter() - clock, time.process_time() - busy, flush=True)
 
 
 def table(columns: list[str], rows: list[list]) -> str:

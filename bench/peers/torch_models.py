@@ -28,10 +28,13 @@ class BatchNorm(nn.Module):
         return F.batch_norm(x, mean, variance, self.gamma, self.beta, training=True, momentum=0.1, eps=1e-5)
 
 
-def track_statistics(model: nn.Module, tracks: bool) -> None:
-    for module in model.modules():
-        if isinstance(module, BatchNorm):
-            module.tracks = tracks
+def batch_norms(model: nn.Module) -> list[BatchNorm]:
+    return [module for module in model.modules() if isinstance(module, BatchNorm)]
+
+
+def track_statistics(layers: list[BatchNorm], tracks: bool) -> None:
+    for layer in layers:
+        layer.tracks = tracks
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
