@@ -63,6 +63,7 @@ class Problem {
         model(make_model(dropout)),
         arena(*model),
         objective(*model, arena, optim::cross_entropy_loss(0.1), 7) {
+    kernels::set_thread_count(1);  // a team costs more than these tensors are worth
     objective.set_validation([this] { return batch(1000 + drawn_++); });
     objective.set_fresh_training([this] { return batch(2000 + drawn_++); });
     objective.set_course(
