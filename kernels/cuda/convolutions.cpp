@@ -85,7 +85,6 @@ struct Convolutions::Library {
   cudnnHandle_t handle;
   PlanTarget target;
   PlanChoices choices;
-  void* stream = nullptr;
 
   Library(const Runtime& runtime)
       : handle(open()),
@@ -100,11 +99,6 @@ struct Convolutions::Library {
     check(cudnnCreate(&made));
     return made;
   }
-  void follow(void* stream_in_use) {
-    if (stream == stream_in_use) return;
-    check(cudnnSetStream(handle, static_cast<cudaStream_t>(stream_in_use)));
-    stream = stream_in_use;
-  }
 };
 
 Convolutions::Convolutions(Runtime& runtime, Workspace& workspace)
@@ -112,14 +106,11 @@ Convolutions::Convolutions(Runtime& runtime, Workspace& workspace)
 
 Convolutions::~Convolutions() = default;
 
-Convolutions::Library& Convolutions::library() {
+void Convolutions::open_library() {
   check(cudaSetDevice(runtime_.index()));
   if (library_ == nullptr) library_ = std::make_unique<Library>(runtime_);
-  library_->follow(runtime_.stream());
-  return *library_;
+  check(cudnnSetStream(library_->handle, static_cast<cudaStream_t>(runtime_.stream())));
 }
-
-std::string Convolutions::card_description() { return library().target.description(); }
 
 std::optional<ConvolutionPlan> Convolutions::choose(const ConvolutionProblem& problem, void* x,
                                                     void* w, void* y) {
@@ -150,7 +141,7 @@ void Convolutions::run(const ConvolutionPlan& plan, void* x, void* w, void* y) {
 
 bool Convolutions::run(const ConvolutionProblem& problem, void* x, void* w, void* y) {
   try {
-    library();
+    open_library();
     auto found = plans_.find(problem);
     if (found == plans_.end()) found = plans_.emplace(problem, choose(problem, x, w, y)).first;
     if (found->second) run(*found->second, x, w, y);

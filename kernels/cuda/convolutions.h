@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "polder/kernels/cuda/convolution_plan.h"
 #include "polder/kernels/cuda/plan_choices.h"
@@ -26,12 +25,9 @@ class Convolutions {
   /// Throws Error naming the problem.
   bool run(const ConvolutionProblem& problem, void* x, void* w, void* y);
 
-  /// The card's properties as cuDNN describes them, for plans made where there is no card.
-  std::string card_description();
-
  private:
   struct Library;
-  Library& library();
+  void open_library();
   /// The plan of a problem, or nothing when there is no engine. Timed engines write the output.
   std::optional<ConvolutionPlan> choose(const ConvolutionProblem& problem, void* x, void* w,
                                         void* y);
