@@ -26,7 +26,7 @@ function(_polder_library name header)
   foreach(major ${ARGN})
     list(APPEND names lib${name}.so.${major})  # Python packages have no lib${name}.so
   endforeach()
-  find_library(POLDER_${name}_LIBRARY NAMES ${names}
+  find_library(POLDER_${name}_LIBRARY NAMES ${names} NAMES_PER_DIR
                HINTS ${_polder_folders} ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib lib64)
   mark_as_advanced(POLDER_${name}_INCLUDE_DIR POLDER_${name}_LIBRARY)
   if(NOT POLDER_${name}_INCLUDE_DIR OR NOT POLDER_${name}_LIBRARY)

@@ -29,4 +29,17 @@ class Conv2d final : public Module {
   Variable weight_, bias_;
 };
 
+/// Sizes of one convolution: input [N, H, W, in], weight [out, K, K, in / groups].
+struct ConvolutionSizes {
+  Shape x, w;
+  std::int64_t stride = 1, padding = 0, groups = 1;
+
+  bool operator==(const ConvolutionSizes&) const = default;
+};
+
+/// The convolutions of a model in forward order, for `images` samples of shape `sample` ([H, W,
+/// C]). Found by running it once on a single sample, without training.
+std::vector<ConvolutionSizes> convolutions_of(Module& model, const Shape& sample,
+                                              std::int64_t images);
+
 }  // namespace polder::nn

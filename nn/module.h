@@ -19,6 +19,8 @@ using autograd::Variable;
 enum class SegmentKind { weight, bias, norm_scale, norm_shift, embedding };
 std::string_view to_string(SegmentKind kind);
 
+struct ConvolutionSizes;
+
 /// One pass through a model: how it runs and which random masks it meets.
 /// The same (seed, step) replays the same masks, layer by layer.
 struct Pass {
@@ -29,6 +31,7 @@ struct Pass {
   RandomKey masks{};  // step's key; each masking layer takes the next stream of it
   Tensor row_ids{};   // int64 [rows]: which rows of the whole batch these are, or none
   std::uint32_t layers_masked = 0;
+  std::vector<ConvolutionSizes>* convolutions = nullptr;  // takes down what each Conv2d computes
 
   /// Key of the next masking layer in this pass, in forward order.
   RandomKey next_mask();

@@ -23,6 +23,7 @@ struct ConvolutionProblem {
 
   static ConvolutionProblem of(ConvolutionPass pass, DType dtype, const Shape& x, const Shape& w,
                                const Shape& y, const Window& window);
+  std::int64_t multiply_adds() const { return y[0] * y[1] * y[2] * y[3] * w[1] * w[2] * w[3]; }
   auto operator<=>(const ConvolutionProblem&) const = default;
 };
 

@@ -13,8 +13,10 @@ namespace {
 /// Engines whose turn on the card is timed, counted from the heuristics' first choice.
 constexpr std::size_t kTimedEngines = 5;
 constexpr int kTimedRuns = 4;
+/// Multiply-adds from which on it pays to time: about ten microseconds of a card's work.
+constexpr std::int64_t kWorthTiming = std::int64_t{1} << 26;
 /// An engine that wants more scratch memory than this is passed over.
-constexpr std::size_t kMostWorkspace = std::size_t{2} << 30;
+constexpr std::size_t kMostWorkspace = std::size_t{1} << 30;
 
 class Event {
  public:
@@ -85,9 +87,8 @@ struct Convolutions::Library {
   cudnnHandle_t handle;
   PlanTarget target;
   PlanChoices choices;
-  void* stream = nullptr;
 
-  Library(const Runtime& runtime)
+  explicit Library(const Runtime& runtime)
       : handle(open()),
         target(handle),
         choices(plan_choices_file(card_name(runtime.index()), cudnnGetVersion())) {}
@@ -100,11 +101,6 @@ struct Convolutions::Library {
     check(cudnnCreate(&made));
     return made;
   }
-  void follow(void* stream_in_use) {
-    if (stream == stream_in_use) return;
-    check(cudnnSetStream(handle, static_cast<cudaStream_t>(stream_in_use)));
-    stream = stream_in_use;
-  }
 };
 
 Convolutions::Convolutions(Runtime& runtime, Workspace& workspace)
@@ -112,49 +108,51 @@ Convolutions::Convolutions(Runtime& runtime, Workspace& workspace)
 
 Convolutions::~Convolutions() = default;
 
-Convolutions::Library& Convolutions::library() {
+void Convolutions::open_library() {
   check(cudaSetDevice(runtime_.index()));
   if (library_ == nullptr) library_ = std::make_unique<Library>(runtime_);
-  library_->follow(runtime_.stream());
-  return *library_;
+  check(cudnnSetStream(library_->handle, static_cast<cudaStream_t>(runtime_.stream())));
 }
-
-std::string Convolutions::card_description() { return library().target.description(); }
 
 std::optional<ConvolutionPlan> Convolutions::choose(const ConvolutionProblem& problem, void* x,
                                                     void* w, void* y) {
-  const auto stream = static_cast<cudaStream_t>(runtime_.stream());
-  const std::vector<Engine> engines = engines_of(problem, library_->target);
+  const PlanTarget& target = library_->target;
+  const std::vector<Engine> engines = engines_of(problem, target);
   const std::string name = to_string(problem);
   PlanChoices& choices = library_->choices;
   if (const auto engine = choices.find(name))
-    for (Candidate& known : candidates_among(engines, library_->target, 1, engine))
+    for (Candidate& known : candidates_among(engines, target, 1, engine))
       return std::move(known.plan);
-  const bool timed = choices.is_kept() && !is_capturing(stream);
-  std::vector<Candidate> candidates =
-      candidates_among(engines, library_->target, timed ? kTimedEngines : 1);
+  const bool timed = problem.multiply_adds() >= kWorthTiming && choices.is_kept() &&
+                     !is_capturing(static_cast<cudaStream_t>(runtime_.stream()));
+  std::vector<Candidate> candidates = candidates_among(engines, target, timed ? kTimedEngines : 1);
   if (candidates.empty()) return std::nullopt;
   if (!timed) return std::move(candidates[0].plan);
   std::vector<float> times;
-  for (const Candidate& candidate : candidates)
-    times.push_back(shortest_time(stream, [&] { run(candidate.plan, x, w, y); }));
+  for (const Candidate& candidate : candidates) times.push_back(time_of(candidate.plan, x, w, y));
   Candidate& best = candidates[static_cast<std::size_t>(
       std::min_element(times.begin(), times.end()) - times.begin())];
   choices.add(name, best.engine);
   return std::move(best.plan);
 }
 
-void Convolutions::run(const ConvolutionPlan& plan, void* x, void* w, void* y) {
-  plan.run(library_->handle, x, w, y, workspace_.at_least(plan.workspace_bytes()));
+float Convolutions::time_of(const ConvolutionPlan& plan, void* x, void* w, void* y) {
+  // Not from the workspace, which would stay as large as the greediest engine not taken.
+  const auto units = static_cast<std::int64_t>(plan.workspace_bytes() / sizeof(double) + 1);
+  const Tensor scratch =
+      Tensor::empty({units}, DType::float64, {DeviceType::cuda, runtime_.index()});
+  return shortest_time(static_cast<cudaStream_t>(runtime_.stream()),
+                       [&] { plan.run(library_->handle, x, w, y, scratch.raw()); });
 }
 
 bool Convolutions::run(const ConvolutionProblem& problem, void* x, void* w, void* y) {
   try {
-    library();
+    open_library();
     auto found = plans_.find(problem);
     if (found == plans_.end()) found = plans_.emplace(problem, choose(problem, x, w, y)).first;
-    if (found->second) run(*found->second, x, w, y);
-    return found->second.has_value();
+    const std::optional<ConvolutionPlan>& plan = found->second;
+    if (plan) plan->run(library_->handle, x, w, y, workspace_.at_least(plan->workspace_bytes()));
+    return plan.has_value();
   } catch (const Error& error) {
     fail("{}: {}", to_string(problem), error.what());
   }

@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "polder/kernels/cuda/convolution_plan.h"
 #include "polder/kernels/cuda/plan_choices.h"
@@ -13,9 +12,10 @@
 namespace polder::kernels::cuda {
 
 /// Convolutions by cuDNN on one card. Each problem gets its plan when it is first met: cuDNN's
-/// heuristics name engines, the first few are timed once on the card, and the choice is remembered
-/// beyond this run (plan_choices.h), because another engine would round differently. Only engines
-/// that give the same bits every time are taken. For one host thread at a time.
+/// heuristics name engines; for a large problem the first few are timed once on the card, and the
+/// choice is remembered beyond this run (plan_choices.h), because another engine would round
+/// differently. Only engines that give the same bits every time are taken. For one host thread at a
+/// time.
 class Convolutions {
  public:
   Convolutions(Runtime& runtime, Workspace& workspace);
@@ -26,16 +26,13 @@ class Convolutions {
   /// Throws Error naming the problem.
   bool run(const ConvolutionProblem& problem, void* x, void* w, void* y);
 
-  /// The card's properties as cuDNN describes them, for plans made where there is no card.
-  std::string card_description();
-
  private:
   struct Library;
-  Library& library();
+  void open_library();
   /// The plan of a problem, or nothing when there is no engine. Timed engines write the output.
   std::optional<ConvolutionPlan> choose(const ConvolutionProblem& problem, void* x, void* w,
                                         void* y);
-  void run(const ConvolutionPlan& plan, void* x, void* w, void* y);
+  float time_of(const ConvolutionPlan& plan, void* x, void* w, void* y);
 
   Runtime& runtime_;
   Workspace& workspace_;

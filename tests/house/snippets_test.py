@@ -4,6 +4,8 @@ A snippet is a fenced block:
   ```cpp                  a program (it contains `int main`): compiled against this build and run
   ```cpp fragment         statements: compiled in a function body after the page's includes
   ```cpp from FILE        an excerpt: its lines must stand in FILE, in one piece
+
+Arguments: the build folder, the compiler, what its libraries link beside the usual.
 """
 
 import pathlib
@@ -41,7 +43,8 @@ def compile_and_run(source: str, build: pathlib.Path, compiler: str) -> str:
         libraries = [str(build / room / f"libpolder_{room}.a") for room in ROOMS]
         command = [compiler, "-std=c++20", "-O1", "-Wall", *sanitize, f"-I{build}/include",
                    "snippet.cpp", "-o", "snippet", "-Wl,--start-group", *libraries,
-                   "-Wl,--end-group", "-lfmt", "-lz", "-lgomp", "-lpthread"]
+                   "-Wl,--end-group", "-lfmt", "-lz", "-lgomp", "-lpthread",
+                   *sys.argv[3:]]
         for step in (command, ["./snippet"]):
             done = subprocess.run(step, cwd=path, capture_output=True, text=True, timeout=600)
             if done.returncode != 0:

@@ -99,25 +99,27 @@ class Conv2dTest : public KernelTest {
     return {c, normals(c.x()), normals(c.weights()), normals(c.y())};
   }
 
-  Tensor forward(const Problem& p) const {
-    Tensor y = poisoned(p.c.y());
+  Tensor forward(const Problem& p, std::int64_t start = 0) const {
+    Tensor y = copy_at(start, poisoned(p.c.y()));
     backend().conv2d(p.x, p.w, p.c.window, p.c.groups, y);
     return y;
   }
-  Tensor input_gradient(const Problem& p) const {
-    Tensor dx = poisoned(p.c.x());
+  Tensor input_gradient(const Problem& p, std::int64_t start = 0) const {
+    Tensor dx = copy_at(start, poisoned(p.c.x()));
     backend().conv2d_input_gradient(p.dy, p.w, p.c.window, p.c.groups, dx);
     return dx;
   }
-  Tensor weight_gradient(const Problem& p) const {
-    Tensor dw = poisoned(p.c.weights());
+  Tensor weight_gradient(const Problem& p, std::int64_t start = 0) const {
+    Tensor dw = copy_at(start, poisoned(p.c.weights()));
     backend().conv2d_weight_gradient(p.x, p.dy, p.c.window, p.c.groups, dw);
     return dw;
   }
 
-  void check(const Case& c) {
+  /// With arrays that start `start` elements after an aligned address.
+  void check(const Case& c, std::int64_t start = 0) {
     SCOPED_TRACE(to_string(c));
-    const Problem p = problem(c);
+    Problem p = problem(c);
+    for (Tensor* array : {&p.x, &p.w, &p.dy}) *array = copy_at(start, *array);
     const Values x = host(p.x), w = host(p.w), dy = host(p.dy);
     Values y(dy.size()), dx(x.size()), dw(w.size());
     double terms = 0;
@@ -130,9 +132,9 @@ class Conv2dTest : public KernelTest {
     const auto terms_of = [&](const Values& sums) {
       return running_sum(terms / static_cast<double>(std::max<std::size_t>(1, sums.size())));
     };
-    expect_close(forward(p), y, terms_of(y));
-    expect_close(input_gradient(p), dx, terms_of(dx));
-    expect_close(weight_gradient(p), dw, terms_of(dw));
+    expect_close(forward(p, start), y, terms_of(y));
+    expect_close(input_gradient(p, start), dx, terms_of(dx));
+    expect_close(weight_gradient(p, start), dw, terms_of(dw));
   }
 };
 POLDER_KERNEL_SUITE(Conv2dTest);
@@ -152,6 +154,10 @@ TEST_P(Conv2dTest, AndItsGradientsAgreeWithNaiveSumsOnRandomGeometries) {
     const std::int64_t w = std::max(draw(1, 11), window.kernel_w - 2 * window.padding_w);
     check({draw(1, 6), h, w, groups * draw(1, 20), groups * draw(1, 7), window, groups});
   }
+}
+
+TEST_P(Conv2dTest, TakesArraysThatStartAnywhere) {
+  for (const std::int64_t start : {1, 2, 3}) check({2, 8, 8, 16, 32, square(3, 1, 1)}, start);
 }
 
 TEST_P(Conv2dTest, GradientsAreItsAdjoints) {

@@ -86,6 +86,13 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return words(a) == words(b);
 }
 
+Tensor copy_at(std::int64_t start, const Tensor& x) {
+  const Tensor room = Tensor::empty({start + x.numel()}, x.dtype(), x.device());
+  const Tensor copy = room.view(start, x.shape());
+  copy.copy_from(x);
+  return copy;
+}
+
 void expect_close(const Tensor& found, const Values& expected, Rounding rounding) {
   expect_close_each(found, expected, [=](std::size_t) { return rounding; });
 }

@@ -32,6 +32,8 @@ std::string name_of(const ::testing::TestParamInfo<Setting>& info);
 /// Values of a tensor of any type as float64.
 Values host(const Tensor& tensor);
 bool same_bits(const Tensor& a, const Tensor& b);
+/// A copy that starts `start` elements after the beginning of memory of its own.
+Tensor copy_at(std::int64_t start, const Tensor& x);
 
 /// Every element of `found` lies within rounding error of the oracle; NaN and infinities agree.
 void expect_close(const Tensor& found, const Values& expected, Rounding rounding = {});

@@ -97,6 +97,17 @@ TEST_P(MatmulTest, AgreesWithTheNaiveSumOnRandomSizes) {
   }
 }
 
+TEST_P(MatmulTest, TakesArraysThatStartAnywhere) {
+  const Sizes s{16, 32, 64, 3};
+  const Problem p = problem(s, false, true);
+  for (const std::int64_t start : {1, 2, 3}) {
+    SCOPED_TRACE(start);
+    Tensor y = copy_at(start, poisoned(stacked(s.batches, s.m, s.n)));
+    backend().matmul(copy_at(start, p.a), false, copy_at(start, p.b), true, y);
+    expect_close(y, expected(p, s), running_sum(static_cast<double>(s.k)));
+  }
+}
+
 TEST_P(MatmulTest, AnEmptySumIsZeroAndAnEmptyBatchIsNothing) {
   EXPECT_THAT(host(multiply(problem({3, 2, 0}, false, false), {3, 2, 0})), ::testing::Each(0.0));
   EXPECT_TRUE(host(multiply(problem({0, 2, 5}, false, true), {0, 2, 5})).empty());

@@ -15,14 +15,9 @@ struct Call {
 
 using Function = std::function<void(Call&)>;
 
-/// Copies of tensors, each at element `start` of memory of its own.
 std::vector<Tensor> copies(const std::vector<Tensor>& tensors, std::int64_t start) {
   std::vector<Tensor> result;
-  for (const Tensor& tensor : tensors) {
-    const Tensor room = Tensor::empty({tensor.numel() + start}, tensor.dtype(), tensor.device());
-    result.push_back(room.view(start, tensor.shape()));
-    result.back().copy_from(tensor);
-  }
+  for (const Tensor& tensor : tensors) result.push_back(copy_at(start, tensor));
   return result;
 }
 
@@ -240,33 +235,24 @@ TEST_P(ReproducibleTest, FlatKernels) {
   });
 }
 
-/// The same values, `shift` elements after an aligned address.
-Tensor moved_by(std::int64_t shift, const Tensor& x) {
-  const std::int64_t n = x.numel();
-  const Tensor wide = Tensor::empty({n + shift}, x.dtype(), x.device());
-  const Tensor view = wide.view(shift, {n});
-  view.copy_from(x);
-  return view;
-}
-
 // Packs are read only where every array of a pass starts at one: the bits do not tell.
 TEST_P(ReproducibleTest, FlatKernelsOnViewsThatStartAnywhere) {
   const Segments segments = cut_into_segments(kMany, device());
   const Tensor w = normals({kMany}), g = normals({kMany}), v = uniforms({kMany}, 0, 1);
   const Metric metric{.adaptive = true, .xi = 0.01};
   const auto results = [&](std::int64_t shift_of_w, std::int64_t shift_of_g) {
-    const Tensor weight = moved_by(shift_of_w, w), gradient = moved_by(shift_of_g, g);
+    const Tensor weight = copy_at(shift_of_w, w), gradient = copy_at(shift_of_g, g);
     Tensor product = poisoned_scalar(), squared = poisoned_scalar();
-    Tensor shifted = moved_by(shift_of_g, w), direction = moved_by(shift_of_w, g);
+    Tensor shifted = copy_at(shift_of_g, w), direction = copy_at(shift_of_w, g);
     backend().dot(weight, gradient, product);
     backend().metric_squared_norm(weight, gradient, metric, segments, squared);
     backend().perturb(weight, gradient, scalar(0.1), metric, segments, shifted);
     backend().ascent_direction(weight, gradient, scalar(0.1), metric, segments, direction);
     backend().clip(0.5, squared, direction);
-    Tensor by_sgd = moved_by(shift_of_w, w), momentum = moved_by(shift_of_g, g);
+    Tensor by_sgd = copy_at(shift_of_w, w), momentum = copy_at(shift_of_g, g);
     backend().sgd_update({.momentum = 0.9, .weight_decay = 0.1}, scalar(0.1), gradient, by_sgd,
                          momentum);
-    Tensor by_adam = moved_by(shift_of_w, w), m = moved_by(shift_of_g, g), second = v.clone();
+    Tensor by_adam = copy_at(shift_of_w, w), m = copy_at(shift_of_g, g), second = v.clone();
     backend().adam_update({.step = 3}, scalar(0.1), gradient, by_adam, m, second);
     return std::vector<Tensor>{product,  squared, shifted, direction, by_sgd,
                                momentum, by_adam, m,       second};

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "polder/nn/models/lenet.h"
@@ -172,6 +173,36 @@ TEST(Models, WeightsStartAtTheScaleOfTheirActivation) {
   EXPECT_NEAR(deviation_of(*resnet18, "stage2.block1.conv1.weight") / std::sqrt(2.0 / fan_out), 1.0,
               0.02);
   EXPECT_EQ(deviation_of(*relu, "fc1.bias"), 0.0);
+}
+
+TEST(Models, ConvolutionsAreListedInForwardOrder) {
+  const ModulePtr lenet = make_model("lenet", {28, 28, 1}, 10, {});
+  const std::vector<ConvolutionSizes> expected{
+      {.x = {7, 28, 28, 1}, .w = {6, 5, 5, 1}, .stride = 1, .padding = 2},
+      {.x = {7, 14, 14, 6}, .w = {16, 5, 5, 6}, .stride = 1, .padding = 0}};
+  EXPECT_EQ(convolutions_of(*lenet, {28, 28, 1}, 7), expected);
+
+  const ModulePtr resnet = make_model("resnet18", {16, 16, 3}, 10, {});
+  const std::vector<ConvolutionSizes> all = convolutions_of(*resnet, {16, 16, 3}, 2);
+  ASSERT_EQ(all.size(), 20U);  // the stem, eight blocks of two, three projections
+  const ConvolutionSizes projection{
+      .x = {2, 16, 16, 64}, .w = {128, 1, 1, 64}, .stride = 2, .padding = 0};
+  EXPECT_EQ(std::count(all.begin(), all.end(), projection), 1);
+  EXPECT_EQ(all.back(),
+            (ConvolutionSizes{.x = {2, 2, 2, 512}, .w = {512, 3, 3, 512}, .padding = 1}));
+}
+
+TEST(Models, ListingConvolutionsTrainsNothing) {
+  const ModulePtr net = make_model("resnet20", {16, 16, 3}, 10, {});
+  const auto values = [&] {
+    std::vector<std::vector<float>> all;
+    for (const NamedTensor& buffer : net->buffers())
+      all.push_back(buffer.tensor.to_vector<float>());
+    return all;
+  };
+  const auto before = values();
+  convolutions_of(*net, {16, 16, 3}, 2);
+  EXPECT_EQ(values(), before);
 }
 
 TEST(Models, RegistryRefusesWhatItDoesNotKnow) {
