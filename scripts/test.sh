@@ -15,8 +15,9 @@ build_for_a_card() {
     echo "SKIPPED: no nvcc on the PATH; the kernels were compiled for the emulated device only"
     return
   fi
-  scripts/build.sh cuda kernels_test
-  build/cuda/tests/kernels/kernels_test --gtest_brief=1 --gtest_filter='Card.*:*Plan*'
+  scripts/build.sh cuda kernels_test libraries_test
+  build/cuda/tests/kernels/kernels_test --gtest_brief=1 --gtest_filter='Card.*'
+  build/cuda/tests/kernels/libraries_test --gtest_brief=1
   scripts/check_spills.py
 }
 
