@@ -12,6 +12,7 @@
 #include "polder/optim/adam.h"
 #include "polder/optim/model_objective.h"
 #include "polder/optim/registry.h"
+#include "polder/optim/rules/ae_look_sam.h"
 #include "polder/optim/rules/asam.h"
 #include "polder/optim/rules/curvature_sam.h"
 #include "polder/optim/rules/friendly_sam.h"

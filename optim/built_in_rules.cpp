@@ -1,4 +1,5 @@
 #include "polder/optim/registry.h"
+#include "polder/optim/rules/ae_look_sam.h"
 #include "polder/optim/rules/ae_sam.h"
 #include "polder/optim/rules/agnostic_sam.h"
 #include "polder/optim/rules/asam.h"
@@ -54,6 +55,7 @@ RuleRegistry built_in_rules() {
   rules.add(esam_entry());
   rules.add(k_sam_entry());
   rules.add(saf_entry());
+  rules.add(ae_look_sam_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
   return rules;

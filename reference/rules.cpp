@@ -29,6 +29,7 @@ const std::map<std::string, MakeRule>& rules() {
       {"vasso", make_vasso},
       {"curvature_sam", make_curvature_sam},
       {"gam", make_gam},
+      {"ae_look_sam", make_ae_look_sam},
   };
   return all;
 }

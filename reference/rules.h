@@ -30,5 +30,6 @@ std::unique_ptr<Rule> make_friendly_sam(const Settings& settings);
 std::unique_ptr<Rule> make_vasso(const Settings& settings);
 std::unique_ptr<Rule> make_curvature_sam(const Settings& settings);
 std::unique_ptr<Rule> make_gam(const Settings& settings);
+std::unique_ptr<Rule> make_ae_look_sam(const Settings& settings);
 
 }  // namespace polder::reference

@@ -93,6 +93,9 @@ RuleEntry gam_entry() {
       .trial = {{"rho", "0.5"}, {"rho_gradient", "0.2"}, {"gamma", "0.2"}},
       .identities =
           {{.settings = {{"form", "hvp"}, {"alpha", "0"}}, .rule = "none"},
+           {.settings = {{"rho", "0"}, {"rho_gradient", "0.3"}, {"gamma", "0.2"}, {"a", "0.5"}},
+            .rule = "gsam",
+            .rule_settings = {{"rho", "0.3"}, {"rho_min", "0.3"}, {"alpha", "0.2"}}},
            {.settings = {{"rho", "0"}, {"rho_gradient", "0.3"}, {"gamma", "0"}, {"a", "0.5"}},
             .rule = "sam",
             .rule_settings = {{"rho", "0.3"}}},
