@@ -16,6 +16,10 @@ inline const RuleEntry& entry_of(const std::string& name) {
 /// Tests for every rule of the registry: a new row is tested by existing.
 class RuleConformance : public testing::TestWithParam<std::string> {
  protected:
+  // One thread: a team costs more than the small net is worth.
+  RuleConformance() { kernels::set_thread_count(1); }
+  ~RuleConformance() override { kernels::set_thread_count(threads_); }
+
   const RuleEntry& entry() const { return entry_of(GetParam()); }
   /// Settings that show the rule at work.
   Settings trial() const { return Settings(entry().trial); }
@@ -24,6 +28,9 @@ class RuleConformance : public testing::TestWithParam<std::string> {
     settings.set(name, value);
     return settings;
   }
+
+ private:
+  int threads_ = kernels::thread_count();
 };
 
 inline std::vector<std::string> rules_with_a_radius() {
