@@ -23,7 +23,7 @@ class ValleyObjective final : public optim::Objective {
  protected:
   Tensor add_gradient(const Batch& rows, const optim::RowWeights& seeds_of, PassPlan plan,
                       Tensor& g) override {
-    const Tensor losses = per_sample_losses(rows, plan), seeds = seeds_of(losses);
+    Tensor losses = per_sample_losses(rows, plan), seeds = seeds_of(losses);
     std::vector<double> gradient(point().size());
     for (std::int64_t row = 0; row < rows.size(); ++row) {
       data::valley_gradient(valley_, point(), mean_noise(rows.slice(row, row + 1)), gradient);

@@ -29,7 +29,7 @@ Variable BatchNorm::forward(const Variable& x, Pass& pass) {
           "{}: input {} has fewer than 2 values a channel to measure while training", label_,
           x.shape());
   autograd::BatchStatistics batch;
-  const Variable y = autograd::batch_norm(x, gamma_, beta_, options_.epsilon, &batch);
+  Variable y = autograd::batch_norm(x, gamma_, beta_, options_.epsilon, &batch);
   if (pass.move_statistics)
     kernels::backend_of(x.value()).batch_norm_track(
         batch.mean, batch.inv_std, options_.epsilon,

@@ -30,7 +30,7 @@ ParameterArena::ParameterArena(Module& module) {
   std::vector<Parameter> parameters = module.parameters();
   require_one_kind_of_memory(parameters);
   module.claim(claim_);
-  adopt(std::move(parameters));
+  adopt(parameters);
 }
 
 ParameterArena::ParameterArena(const std::vector<std::pair<std::string, Tensor>>& weights) {
@@ -38,14 +38,14 @@ ParameterArena::ParameterArena(const std::vector<std::pair<std::string, Tensor>>
   for (const auto& [name, tensor] : weights)
     parameters.push_back({name, SegmentKind::weight, Variable(tensor, true)});
   require_one_kind_of_memory(parameters);
-  adopt(std::move(parameters));
+  adopt(parameters);
 }
 
-void ParameterArena::adopt(std::vector<Parameter> parameters) {
+void ParameterArena::adopt(const std::vector<Parameter>& parameters) {
   std::vector<std::int64_t> adaptive;
   std::int64_t end = 0;
-  for (auto& [name, kind, variable] : parameters) {
-    segments_.push_back({std::move(name), kind, end, variable.shape(), variable});
+  for (const auto& [name, kind, variable] : parameters) {
+    segments_.push_back({name, kind, end, variable.shape(), variable});
     table_.host_offsets.push_back(end);
     adaptive.push_back(is_adaptive(kind) ? 1 : 0);
     weight_count_ += variable.shape().numel();

@@ -72,7 +72,7 @@ class ParameterArena {
   std::vector<Variable> variables() const;
 
  private:
-  void adopt(std::vector<Parameter> parameters);
+  void adopt(const std::vector<Parameter>& parameters);
   void bind(const Tensor& buffer);
 
   std::vector<Segment> segments_;

@@ -125,7 +125,7 @@ Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& opt
   PassPlan plan = plan_pass(options);
   RowWeights weights = options.row_weights;
   if (weights && in_chunks(batch)) {
-    const Tensor omega = weights(sweep_losses(batch, plan));
+    Tensor omega = weights(sweep_losses(batch, plan));
     progress_.work.forwards += size;
     plan.move_statistics = false;
     weights = [omega](const Tensor&) { return omega; };
@@ -147,7 +147,7 @@ Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& opt
 
 Tensor Objective::losses(const Batch& batch, const PassOptions& options) {
   const double size = share_of_step("losses", batch);
-  const Tensor all = sweep_losses(batch, plan_pass(options));
+  Tensor all = sweep_losses(batch, plan_pass(options));
   progress_.work.forwards += size;
   return all;
 }
@@ -157,7 +157,7 @@ Tensor Objective::outputs(const Batch& batch, const PassOptions& options) {
   const auto of_chunk = [this](const Batch& rows, std::int64_t, PassPlan chunk_plan) {
     return outputs_of(rows, chunk_plan);
   };
-  const Tensor all = sweep(batch, plan_pass(options), of_chunk);
+  Tensor all = sweep(batch, plan_pass(options), of_chunk);
   progress_.work.forwards += size;
   return all;
 }

@@ -27,7 +27,7 @@ void AeLookSam::prepare(Objective& objective, const BaseOptimizer&) {
 Tensor AeLookSam::decide(const Tensor& squared_norm, const Tensor& elapsed) {
   const Tensor large = trend_.decide(squared_norm, elapsed);
   if (always_) return constant(1.0, large.device());
-  const Tensor due = larger(large, affine(started_, -1.0, 1.0));
+  Tensor due = larger(large, affine(started_, -1.0, 1.0));
   if (max_age_ == 0) return due;
   return larger(due, at_least(age_, constant(static_cast<double>(max_age_), age_.device())));
 }

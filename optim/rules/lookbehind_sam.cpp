@@ -34,7 +34,7 @@ StepReport LookbehindSam::step(Objective& objective, const Batch& batch, BaseOpt
   nn::ParameterArena& arena = objective.arena();
   slow_.copy_from(arena.home());
   try {
-    const StepReport report = descend(objective, batch, base, clip, g);
+    StepReport report = descend(objective, batch, base, clip, g);
     average(arena, g);
     return report;
   } catch (...) {

@@ -33,7 +33,7 @@ struct AeLookSam : Rule {
       age += 1.0;
       return plus(g, alpha * norm(g), v);
     }
-    const Vector perturbed = step.net.mean_gradient(plus(w, rho, direction(g)), step.batch);
+    Vector perturbed = step.net.mean_gradient(plus(w, rho, direction(g)), step.batch);
     const Vector rest = perpendicular(perturbed, g);
     v = norm(rest) < 1e-6 * norm(perturbed) ? times(0.0, rest) : direction(rest);
     age = 0.0;

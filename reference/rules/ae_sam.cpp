@@ -13,7 +13,7 @@ struct AeSam : Rule {
         lambda2(number(settings, "lambda2")) {}
 
   Vector gradient(const Step& step, const Vector& w) override {
-    const Vector g = step.net.mean_gradient(w, step.batch);
+    Vector g = step.net.mean_gradient(w, step.batch);
     const double s = dot(g, g);
     mu = delta * mu + (1.0 - delta) * s;
     variance = delta * variance + (1.0 - delta) * (s - mu) * (s - mu);

@@ -14,7 +14,7 @@ struct LookSam : Rule {
     const bool refresh = counter == 0;
     counter = (counter + 1) % k;
     if (!refresh) return plus(g, alpha * norm(g), v);
-    const Vector perturbed = step.net.mean_gradient(plus(w, rho, direction(g)), step.batch);
+    Vector perturbed = step.net.mean_gradient(plus(w, rho, direction(g)), step.batch);
     const Vector rest = perpendicular(perturbed, g);
     v = norm(rest) < 1e-6 * norm(perturbed) ? times(0.0, rest) : direction(rest);
     return perturbed;

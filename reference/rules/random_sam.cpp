@@ -22,7 +22,7 @@ struct RandomSam : Rule {
   }
 
   Vector gradient(const Step& step, const Vector& w) override {
-    const Vector g = step.net.mean_gradient(w, step.batch);
+    Vector g = step.net.mean_gradient(w, step.batch);
     const double now = chance(step);
     if (!(step.draws.uniform("random_sam/coin", 0) < now)) return g;
     const Vector perturbed = step.net.mean_gradient(plus(w, rho, direction(g)), step.batch);

@@ -11,7 +11,7 @@ struct SamOn : Rule {
       : rho(radius), xi(floor), norm_only(norm_layers), adaptive(stretch) {}
 
   Vector gradient(const Step& step, const Vector& w) override {
-    const Vector g = step.net.mean_gradient(w, step.batch);
+    Vector g = step.net.mean_gradient(w, step.batch);
     if (norm_only) return g;
     Vector stretch(w.size(), 1.0);
     for (std::size_t i = 0; adaptive && i < w.size(); ++i) stretch[i] = std::abs(w[i]) + xi;
