@@ -12,4 +12,5 @@ else
 fi
 printf '%s\n' "${files[@]}" |
   xargs -P 2 -n 3 clang-tidy -p build/cpu --quiet --extra-arg=-Wno-unknown-warning-option \
-    --extra-arg=-include --extra-arg="$PWD/scripts/tidy/source_location.h"
+    --extra-arg=-include --extra-arg="$PWD/scripts/tidy/source_location.h" \
+    2> >(grep -v 'warnings generated' >&2)

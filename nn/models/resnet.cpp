@@ -16,7 +16,7 @@ class PaddedShortcut final : public Module {
       : new_channels_(new_channels), stride_(stride) {}
 
   Variable forward(const Variable& x, Pass&) override {
-    const Variable y = stride_ == 1 ? x : autograd::average_pool2d(x, square_window(1, stride_));
+    Variable y = stride_ == 1 ? x : autograd::average_pool2d(x, square_window(1, stride_));
     if (new_channels_ == 0) return y;
     Tensor zeros = Tensor::empty(y.shape().with(-1, new_channels_), y.dtype(), y.device());
     kernels::backend_of(zeros).fill(0.0, zeros);
