@@ -1,6 +1,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "kernels/eigen_product.h"
@@ -10,7 +11,9 @@
 
 // Every convolution of resnet-18 (CIFAR form), resnet-20 and lenet, forward and both gradients,
 // beside Eigen's own product of the same sizes on the same number of threads: the product that
-// would be left if patches cost nothing.
+// would be left if patches cost nothing. A 1x1 kernel with a stride is little more than its moves
+// (its input gradient writes stride^2 times what the product does, mostly zeros), so these layers
+// stand beside Eigen's product with plain loops for the moves too.
 namespace polder::bench {
 namespace {
 
@@ -72,6 +75,42 @@ std::function<void()> eigen_form(const Layer& layer, Pass pass) {
   };
 }
 
+bool is_sparse(const Layer& layer) { return layer.kernel == 1 && layer.stride > 1; }
+
+/// Calls f(row of the patch matrix, the pixel of x it is) for a 1x1 kernel.
+template <class F>
+void for_each_pixel(const Layer& layer, const F& f) {
+  const std::int64_t outputs = layer.outputs();
+  std::int64_t row = 0;
+  for (std::int64_t image = 0; image < kImages; ++image)
+    for (std::int64_t h = 0; h < outputs; ++h)
+      for (std::int64_t w = 0; w < outputs; ++w)
+        f(row++, (image * layer.size + h * layer.stride) * layer.size + w * layer.stride);
+}
+
+/// Eigen's product and the moves of a 1x1 kernel with a stride, in plain loops.
+std::function<void()> eigen_form_with_moves(const Layer& layer, Pass pass) {
+  const std::int64_t p = layer.positions(), k = layer.in, o = layer.out;
+  const Tensor patches = noise({p, k}), outputs = noise({p, o}), weights = noise({o, k});
+  const Tensor images = noise({kImages, layer.size, layer.size, k});
+  return [=] {
+    float *a = patches.data<float>(), *y = outputs.data<float>(), *w = weights.data<float>();
+    float* x = images.data<float>();
+    const int threads = kernels::thread_count();
+    if (pass == Pass::input_gradient) {
+      eigen_product(p, k, o, y, false, w, false, a, threads);
+      std::fill_n(x, images.numel(), 0.0f);
+      for_each_pixel(layer,
+                     [&](auto row, auto pixel) { std::copy_n(a + row * k, k, x + pixel * k); });
+      return;
+    }
+    for_each_pixel(layer,
+                   [&](auto row, auto pixel) { std::copy_n(x + pixel * k, k, a + row * k); });
+    if (pass == Pass::forward) eigen_product(p, o, k, a, false, w, true, y, threads);
+    if (pass == Pass::weight_gradient) eigen_product(o, k, p, y, true, a, false, w, threads);
+  };
+}
+
 std::function<void()> polder_form(const Layer& layer, Pass pass) {
   const kernels::Window window{layer.kernel, layer.kernel,     layer.stride,
                                layer.stride, layer.kernel / 2, layer.kernel / 2};
@@ -87,11 +126,15 @@ std::function<void()> polder_form(const Layer& layer, Pass pass) {
 }
 
 void convolution(benchmark::State& state, Layer layer, Pass pass) {
-  const Timings timings = interleaved(state, {polder_form(layer, pass), eigen_form(layer, pass)});
+  std::vector<std::function<void()>> forms{polder_form(layer, pass), eigen_form(layer, pass)};
+  if (is_sparse(layer)) forms.push_back(eigen_form_with_moves(layer, pass));
+  const Timings timings = interleaved(state, forms);
   const double work = 2e-9 * static_cast<double>(layer.positions() * layer.taps() * layer.out);
   state.counters["GFLOP/s"] = work / timings.median[0];
   state.counters["Eigen product GFLOP/s"] = work / timings.median[1];
   state.counters["share of Eigen %"] = 100.0 / timings.first_relative_to[1];
+  if (is_sparse(layer))
+    state.counters["share of Eigen with the moves %"] = 100.0 / timings.first_relative_to[2];
 }
 
 bool register_all() {
