@@ -14,6 +14,7 @@
 #include "polder/optim/rules/look_sam.h"
 #include "polder/optim/rules/lookbehind_sam.h"
 #include "polder/optim/rules/m_sharp_sam.h"
+#include "polder/optim/rules/mesa.h"
 #include "polder/optim/rules/momentum_sam.h"
 #include "polder/optim/rules/none.h"
 #include "polder/optim/rules/random_sam.h"
@@ -55,6 +56,7 @@ RuleRegistry built_in_rules() {
   rules.add(esam_entry());
   rules.add(k_sam_entry());
   rules.add(saf_entry());
+  rules.add(mesa_entry());
   rules.add(ae_look_sam_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");

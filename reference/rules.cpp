@@ -22,6 +22,7 @@ const std::map<std::string, MakeRule>& rules() {
       {"esam", make_esam},
       {"ae_sam", make_ae_sam},
       {"saf", make_saf},
+      {"mesa", make_mesa},
       {"gnp", make_gnp},
       {"sagm", make_sagm},
       {"look_sam", make_look_sam},

@@ -23,6 +23,7 @@ std::unique_ptr<Rule> make_gsam(const Settings& settings);
 std::unique_ptr<Rule> make_esam(const Settings& settings);
 std::unique_ptr<Rule> make_ae_sam(const Settings& settings);
 std::unique_ptr<Rule> make_saf(const Settings& settings);
+std::unique_ptr<Rule> make_mesa(const Settings& settings);
 std::unique_ptr<Rule> make_gnp(const Settings& settings);
 std::unique_ptr<Rule> make_sagm(const Settings& settings);
 std::unique_ptr<Rule> make_look_sam(const Settings& settings);
