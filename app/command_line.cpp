@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "polder/app/commands/commands.h"
 #include "polder/app/files.h"
 #include "polder/app/toml.h"
 #include "polder/app/trainer.h"
@@ -168,21 +169,31 @@ Config config_from(const Flags& flags) {
   return config;
 }
 
+std::function<int()> print(const std::string& text) {
+  return [text] {
+    fmt::print("{}\n", text);
+    return kGood;
+  };
+}
+
 /// The program's options, and where CLI11 leaves what it finds.
 struct CommandLine {
   CLI::App app{"Train neural networks with sharpness-aware minimization.", "polder"};
   CLI::App* train = nullptr;
   CLI::App* compare = nullptr;
-  CLI::App* report = nullptr;
+  std::vector<std::pair<CLI::App*, std::function<int()>>> others;
   Flags flags;
-  std::string report_folder;
 
   CommandLine() {
     app.footer(kExamples);
     app.set_version_flag("--version", "polder 0.1.0");
     train = app.add_subcommand("train", "train a model with one rule");
     compare = app.add_subcommand("compare", "several rules, several seeds each, one table");
-    report = app.add_subcommand("report", "write a folder's report.html again");
+    for (const Command& command : commands()) {
+      CLI::App* options = app.add_subcommand(command.name, command.help);
+      options->allow_extras();
+      others.emplace_back(options, command.declare(*options));
+    }
     for (CLI::App* command : {train, compare}) add_common(*command, flags);
     for (const Field& field : fields()) {
       const bool for_train = !field.comparison, for_compare = field.name != "rule";
@@ -193,11 +204,23 @@ struct CommandLine {
         ->type_name("KEY=VALUE")
         ->group("rule");
     add_rule_settings(*train, flags);
-    report->add_option("folder", report_folder, "a run's or a comparison's folder")->required();
-    report->allow_extras();
   }
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
+
+  /// What the parsed arguments ask for.
+  std::function<int()> chosen() const {
+    const auto used = app.get_subcommands();
+    if (used.empty()) return print(app.help());
+    const std::vector<std::string> extras = used.front()->remaining();
+    if (!extras.empty()) refuse(*used.front(), extras.front());
+    for (const auto& [options, run] : others)
+      if (options->parsed()) return run;
+    const Config config = config_from(flags);
+    if (train->parsed())
+      return [config, resume = flags.resume] { return polder::app::train(config, resume); };
+    return [config] { return polder::app::compare(config); };
+  }
 };
 
 void require_known_command(const CLI::App& app, const std::vector<std::string>& arguments) {
@@ -211,33 +234,26 @@ void require_known_command(const CLI::App& app, const std::vector<std::string>& 
 
 }  // namespace
 
-Invocation parse_command_line(const std::vector<std::string>& arguments) {
+std::function<int()> parse_command_line(const std::vector<std::string>& arguments) {
   CommandLine line;
   require_known_command(line.app, arguments);
-  if (arguments.empty()) return {Command::help, {}, false, "", line.app.help()};
+  if (arguments.empty()) return print(line.app.help());
   std::vector<std::string> backwards = with_negative_values(arguments);
   std::reverse(backwards.begin(), backwards.end());
   try {
     line.app.parse(backwards);
   } catch (const CLI::CallForHelp&) {
     const auto used = line.app.get_subcommands();
-    const CLI::App& asked = used.empty() ? line.app : *used.front();
-    return {Command::help, {}, false, "", asked.help()};
+    return print((used.empty() ? line.app : *used.front()).help());
   } catch (const CLI::CallForVersion&) {
-    return {Command::version, {}, false, "", line.app.version()};
+    return print(line.app.version());
   } catch (const CLI::ArgumentMismatch& problem) {
     const std::string sentence = problem.what();
     throw UsageError(fmt::format("{} wants a value", sentence.substr(0, sentence.find(':'))));
   } catch (const CLI::ParseError& problem) {
     throw UsageError(problem.what());
   }
-  const auto used = line.app.get_subcommands();
-  if (used.empty()) return {Command::help, {}, false, "", line.app.help()};
-  const std::vector<std::string> extras = used.front()->remaining();
-  if (!extras.empty()) refuse(*used.front(), extras.front());
-  if (line.report->parsed()) return {Command::report, {}, false, line.report_folder, ""};
-  const Command command = line.train->parsed() ? Command::train : Command::compare;
-  return {command, config_from(line.flags), line.flags.resume, "", ""};
+  return line.chosen();
 }
 
 }  // namespace polder::app

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "polder/app/config.h"
 #include "polder/core/error.h"
 
 namespace polder::app {
@@ -14,19 +14,9 @@ class UsageError : public Error {
   using Error::Error;
 };
 
-enum class Command { help, version, train, compare, report };
-
-/// What a command line asks for.
-struct Invocation {
-  Command command = Command::help;
-  Config config;          // defaults, then the TOML file, then the flags
-  bool resume = false;    // go on with what the folder holds
-  std::string folder;     // report: whose
-  std::string help_text;  // help: what to print
-};
-
-/// Reads the arguments behind the program's name. Throws UsageError on an unknown command or option
-/// (naming the nearest), Error on a bad value or file.
-Invocation parse_command_line(const std::vector<std::string>& arguments);
+/// Reads the arguments behind the program's name: what comes back does what they ask for and
+/// returns the exit status. Throws UsageError on an unknown command or option (naming the nearest),
+/// Error on a bad value or file.
+std::function<int()> parse_command_line(const std::vector<std::string>& arguments);
 
 }  // namespace polder::app

@@ -1,15 +1,36 @@
 #pragma once
 
-#include "polder/app/command_line.h"
+#include <functional>
+#include <span>
+
+#include "polder/app/config.h"
+
+namespace CLI {
+class App;
+}
 
 namespace polder::app {
 
 /// Exit statuses of the program.
 inline constexpr int kGood = 0, kBadInput = 1, kWrongUsage = 2, kInterrupted = 130;
 
-// Each command does its work, prints, and returns the exit status. Throws Error.
-int train(const Invocation& invocation);
-int compare(const Invocation& invocation);
-int report(const Invocation& invocation);
+// Commands that train share the configuration and its flags. Each does its work, prints, and returns
+// the exit status. Throws Error.
+/// `resume`: go on with the run that the folder holds.
+int train(const Config& config, bool resume);
+/// Makes the runs that the folder lacks.
+int compare(const Config& config);
+
+/// A command with options of its own: `declare` adds them to its sub-command and returns what to do
+/// once they have been read.
+struct Command {
+  const char* name;
+  const char* help;
+  std::function<int()> (*declare)(CLI::App& options);
+};
+std::function<int()> declare_report(CLI::App& options);
+
+/// Those commands, in the order of the help.
+std::span<const Command> commands();
 
 }  // namespace polder::app

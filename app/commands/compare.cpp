@@ -12,6 +12,7 @@
 #include "polder/app/interrupt.h"
 #include "polder/app/job.h"
 #include "polder/app/toml.h"
+#include "polder/core/error.h"
 #include "polder/core/text.h"
 
 namespace polder::app {
@@ -133,8 +134,8 @@ void write_results(Screen& screen, const Config& config, const std::vector<Plann
 
 }  // namespace
 
-int compare(const Invocation& invocation) {
-  const Config config = completed(invocation.config);
+int compare(const Config& given) {
+  const Config config = completed(given);
   const std::vector<PlannedRun> runs = plan_runs(config);
   make_folders(config.out);
   const FolderLock lock(config.out);
