@@ -14,8 +14,8 @@ namespace polder::app {
 /// Exit statuses of the program.
 inline constexpr int kGood = 0, kBadInput = 1, kWrongUsage = 2, kInterrupted = 130;
 
-// Commands that train share the configuration and its flags. Each does its work, prints, and returns
-// the exit status. Throws Error.
+// Commands that train share the configuration and its flags. Each does its work, prints, and
+// returns the exit status. Throws Error.
 /// `resume`: go on with the run that the folder holds.
 int train(const Config& config, bool resume);
 /// Makes the runs that the folder lacks.
