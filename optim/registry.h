@@ -56,6 +56,7 @@ struct RuleNeeds {
   bool fresh_training = false;  // training batches that are not the step's own
   bool training_set = false;    // samples by index, or memory per sample
   bool course = false;          // how long training is, the schedule's range
+  bool momentum = false;        // a base optimizer that averages gradients
 };
 
 /// What a rule costs a step, in units of the step's batch (its gradient evaluations: the GE and F

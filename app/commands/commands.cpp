@@ -4,6 +4,8 @@ namespace polder::app {
 
 std::span<const Command> commands() {
   static constexpr Command kCommands[] = {
+      {"explain", "one update of a rule with its numbers, on two weights, and pictures of its path",
+       declare_explain},
       {"report", "write a folder's report.html again", declare_report},
   };
   return kCommands;

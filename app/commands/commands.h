@@ -28,6 +28,7 @@ struct Command {
   const char* help;
   std::function<int()> (*declare)(CLI::App& options);
 };
+std::function<int()> declare_explain(CLI::App& options);
 std::function<int()> declare_report(CLI::App& options);
 
 /// Those commands, in the order of the help.

@@ -28,6 +28,7 @@ RuleEntry momentum_sam_entry() {
           .parameters = {{"rho", "0.3", "length of the step along the momentum"}},
           .cost_formula = "1 GE",
           .cost = [](const Settings&, std::int64_t) { return RuleCost{.step = {.gradients = 1}}; },
+          .needs = [](const Settings&) { return RuleNeeds{.momentum = true}; },
           .trial = {{"rho", "0.5"}},
           .identities = {{.settings = {{"rho", "0"}}, .rule = "none"}},
           .make =
