@@ -1,0 +1,107 @@
+"""Adds the rule of docs/how-to/add-a-rule.md to a copy of the sources and tests it there.
+
+    how_to_test.py BUILD COMPILER
+
+The page's blocks are
+  ```LANGUAGE file PATH                     a new file
+  ```LANGUAGE lines PATH below LINE         lines that go into a file, below that line
+Only what the page adds or changes is compiled; the rest is linked from BUILD.
+"""
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/how-to/add-a-rule.md"
+BLOCK = re.compile(r"^```(?:cpp|markdown) (file|lines) (\S+)(?: below ([^\n]*))?\n(.*?)^```$", re.M | re.S)
+RULE = "extragradient"
+
+
+def apply_page(tree: Path) -> list[str]:
+    """Writes and changes what the page says; the paths touched."""
+    touched = []
+    for kind, path, anchor, text in BLOCK.findall(PAGE.read_text()):
+        target = tree / path
+        if kind == "file":
+            if target.exists():
+                sys.exit(f"{path} exists already: the page wants a rule that is not there yet")
+            target.write_text(text)
+        else:
+            before = target.read_text()
+            if before.count(anchor + "\n") != 1:
+                sys.exit(f"{path}: \"{anchor}\" stands there {before.count(anchor + chr(10))} times, want once")
+            target.write_text(before.replace(anchor + "\n", anchor + "\n" + text))
+        touched.append(path)
+    return touched
+
+
+def run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1500)
+    if done.returncode != 0:
+        sys.exit(f"{shlex.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def flags_like(build: Path, source: str) -> list[str]:
+    """How the build compiles that source, less the source and its output."""
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        if Path(entry["file"]).resolve() == (ROOT / source).resolve():
+            words = shlex.split(entry["command"])
+            return words[: words.index("-o")]
+    sys.exit(f"compile_commands.json does not hold {source}")
+
+
+def compile_changed(tree: Path, build: Path, paths: list[str]) -> list[str]:
+    """Objects of the sources among `paths`, compiled as their neighbours are, but with the copy's
+    headers in front."""
+    objects = []
+    for path in dict.fromkeys(path for path in paths if path.endswith(".cpp")):
+        neighbour = path.replace(RULE, "sam")
+        target = str(tree / path.replace("/", "_").replace(".cpp", ".o"))
+        compiler, *flags = flags_like(build, neighbour)
+        run([compiler, f"-I{tree}/include", f"-I{tree}/tests", *flags, "-o", target, "-c", str(tree / path)], build)
+        objects.append(target)
+    return objects
+
+
+def link(tree: Path, build: Path, objects: list[str], compiler: str) -> Path:
+    """optim_test with the changed objects instead of its own. Archives give only what is missing."""
+    own = sorted(str(path) for path in (build / "tests/optim").rglob("*.o"))
+    rooms = ["verify", "reference", "optim", "nn", "autograd", "kernels", "core"]
+    archives = [str(path) for room in rooms for path in sorted((build / room).rglob("*.a"))]
+    program = tree / "optim_test"
+    sanitize = ["-fsanitize=address,undefined"] if "POLDER_SANITIZE:BOOL=ON" in (build / "CMakeCache.txt").read_text() else []
+    run([compiler, *sanitize, "-o", str(program), *own, *objects, "-Wl,--start-group", *archives, "-Wl,--end-group",
+         "-lfmt", "-lgtest_main", "-lgmock", "-lgtest", "-lgomp", "-lpthread", *sys.argv[3:]], tree)
+    return program
+
+
+def main() -> None:
+    build, compiler = Path(sys.argv[1]).resolve(), sys.argv[2]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        for room in ("optim", "reference", "tests", "docs"):
+            shutil.copytree(ROOT / room, tree / room)
+        headers = tree / "include/polder"
+        headers.mkdir(parents=True)
+        for entry in (build / "include/polder").resolve().iterdir():
+            copied = tree / entry.name
+            (headers / entry.name).symlink_to(copied if copied.exists() else entry)
+        touched = apply_page(tree)
+        print(run([sys.executable, str(ROOT / "tests/house/pages_test.py"), str(tree)], tree), end="")
+        program = link(tree, build, compile_changed(tree, build, touched), compiler)
+        listed = run([str(program), "--gtest_list_tests", f"--gtest_filter=*{RULE}*:*Extragradient*"], tree)
+        count = sum(1 for line in listed.splitlines() if line.startswith("  "))
+        if count < 20:
+            sys.exit(f"only {count} tests name {RULE}: the conformance tests do not see it")
+        run([str(program), f"--gtest_filter=*{RULE}*:*Extragradient*"], tree)
+        print(f"{len(touched)} blocks applied, {count} tests of {RULE} pass")
+
+
+if __name__ == "__main__":
+    main()
