@@ -68,7 +68,8 @@ svg .value { font-size: 12px; }
 .table { overflow-x: auto; margin-top: 12px; }
 table { border-collapse: collapse; width: 100%; font-size: .96rem; }
 th, td { padding: 7px 0 7px 22px; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { padding-left: 0; text-align: left; }
+th:first-child, td:first-child { padding-left: 0; text-align: left; white-space: normal;
+                                  overflow-wrap: anywhere; min-width: 11em; }
 th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
 tbody tr { border-top: 1px solid var(--rule); }
 details { margin-top: 48px; border-top: 1px solid var(--rule); padding-top: 14px; }
