@@ -76,6 +76,11 @@ RuleEntry with_learned_radius(const RuleEntry& wrapped) {
   for (const HyperParameter& parameter : hyper_parameters()) entry.parameters.push_back(parameter);
   entry.cost_formula = wrapped.cost_formula + "; 2 GE more an upper step, and 1 H v or 2 GE";
   entry.trial = wrapped.trial;
+  // Checks go on over rules without an exact derivative too.
+  entry.trial.emplace("allow_inexact", "true");
+  optim::Identity held{entry.trial, wrapped.name, wrapped.trial};
+  held.settings.emplace("lr_nu", "0");  // upper passes are made, and nothing moves
+  entry.identities.push_back(held);
   entry.needs = [wrapped](const Settings& settings) {
     RuleNeeds needs = wrapped.needs ? wrapped.needs(settings) : RuleNeeds{};
     needs.validation = 1.0;

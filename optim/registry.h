@@ -94,7 +94,7 @@ struct RuleEntry {
   std::function<std::unique_ptr<Rule>(const Settings&, nn::ParameterArena&)> make{};
 };
 
-/// Every rule by name. The registry drives the conformance tests, the benches, the program.
+/// Every rule by name. The registry drives the checks, the benches, the program.
 class RuleRegistry {
  public:
   /// Throws Error when the name is taken.

@@ -69,16 +69,28 @@ def compile_changed(tree: Path, build: Path, paths: list[str]) -> list[str]:
     return objects
 
 
-def link(tree: Path, build: Path, objects: list[str], compiler: str) -> Path:
-    """optim_test with the changed objects instead of its own. Archives give only what is missing."""
-    own = sorted(str(path) for path in (build / "tests/optim").rglob("*.o"))
-    rooms = ["verify", "reference", "optim", "nn", "autograd", "kernels", "core"]
+def link(tree: Path, build: Path, test: str, objects: list[str], compiler: str) -> Path:
+    """A test program of the build with the changed objects instead of its own. Archives give only
+    what is missing."""
+    own = sorted(str(path) for path in (build / "tests" / test).rglob("*.o"))
+    rooms = ["verify", "lets", "reference", "optim", "nn", "autograd", "kernels", "core"]
     archives = [str(path) for room in rooms for path in sorted((build / room).rglob("*.a"))]
-    program = tree / "optim_test"
+    program = tree / f"{test}_test"
     sanitize = ["-fsanitize=address,undefined"] if "POLDER_SANITIZE:BOOL=ON" in (build / "CMakeCache.txt").read_text() else []
     run([compiler, *sanitize, "-o", str(program), *own, *objects, "-Wl,--start-group", *archives, "-Wl,--end-group",
          "-lfmt", "-lgtest_main", "-lgmock", "-lgtest", "-lgomp", "-lpthread", *sys.argv[3:]], tree)
     return program
+
+
+def run_tests(tree: Path, program: Path, wanted: int) -> int:
+    """Runs the tests that name the rule; how many they are."""
+    mine = f"--gtest_filter=*{RULE}*:*{RULE.capitalize()}*"
+    listed = run([str(program), "--gtest_list_tests", mine], tree)
+    count = sum(1 for line in listed.splitlines() if line.startswith("  "))
+    if count < wanted:
+        sys.exit(f"only {count} tests of {program.name} name {RULE}, want {wanted}")
+    run([str(program), mine], tree)
+    return count
 
 
 def main() -> None:
@@ -94,12 +106,10 @@ def main() -> None:
             (headers / entry.name).symlink_to(copied if copied.exists() else entry)
         touched = apply_page(tree)
         print(run([sys.executable, str(ROOT / "tests/house/pages_test.py"), str(tree)], tree), end="")
-        program = link(tree, build, compile_changed(tree, build, touched), compiler)
-        listed = run([str(program), "--gtest_list_tests", f"--gtest_filter=*{RULE}*:*Extragradient*"], tree)
-        count = sum(1 for line in listed.splitlines() if line.startswith("  "))
-        if count < 20:
-            sys.exit(f"only {count} tests name {RULE}: the conformance tests do not see it")
-        run([str(program), f"--gtest_filter=*{RULE}*:*Extragradient*"], tree)
+        objects = compile_changed(tree, build, touched)
+        library = [path for path in objects if not Path(path).name.startswith("tests_")]
+        count = run_tests(tree, link(tree, build, "optim", objects, compiler), 2)
+        count += run_tests(tree, link(tree, build, "verify", library, compiler), 20)
         print(f"{len(touched)} blocks applied, {count} tests of {RULE} pass")
 
 

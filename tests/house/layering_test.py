@@ -18,8 +18,8 @@ KNOWS = {
     "data": {"core"},
     "reference": set(),
     "study": {"core", "kernels", "autograd", "nn", "optim"},
-    "app": {"core", "kernels", "autograd", "nn", "optim", "lets", "data", "study",
-            "reference"},
+    "verify": {"core", "kernels", "autograd", "nn", "optim", "lets", "reference"},
+    "app": {"core", "kernels", "autograd", "nn", "optim", "lets", "data", "study", "verify"},
 }
 DEVICE_LIBRARY = re.compile(r"^(cuda|cublas|cudnn|Eigen|omp\.h)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -50,6 +50,8 @@ def check_the_checker() -> None:
         "core/a.h": '#include "polder/kernels/backend.h"',
         "reference/a.cpp": '#include "polder/core/tensor.h"',
         "optim/b.cpp": '#include "polder/reference/net.h"',
+        "lets/a.cpp": '#include "polder/verify/check.h"',
+        "app/a.cpp": '#include "polder/reference/rules.h"',
     }
     for name, text in planted.items():
         assert faults(name, text), f"a planted fault was not seen: {name}: {text}"

@@ -2,14 +2,14 @@
 
 #include <string>
 
-#include "polder/optim/registry.h"
+#include "optim/support.h"
+#include "polder/verify/twins.h"
 
 namespace polder::optim {
 
-/// Trains a small tanh net twice in float64, by the rule and by its reference
-/// (reference/rules/), with the same data, rates and random numbers; returns the largest distance
-/// between the two weight vectors in any step, relative to 1 + |w|. Throws Error when the rule has
-/// no reference.
-double distance_to_reference(const std::string& rule, const Settings& settings, int steps);
+/// How far a built-in rule ends from its reference (verify/twins.h).
+inline double distance_to_reference(const std::string& rule, const Settings& settings, int steps) {
+  return verify::distance_to_reference(entry_of(rule), settings, steps);
+}
 
 }  // namespace polder::optim

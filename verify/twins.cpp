@@ -1,20 +1,28 @@
-#include "optim/reference.h"
+#include "polder/verify/twins.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
+#include <numeric>
 
-#include "optim/support.h"
+#include "polder/core/random.h"
+#include "polder/nn/activation.h"
+#include "polder/nn/linear.h"
+#include "polder/nn/sequential.h"
+#include "polder/optim/model_objective.h"
+#include "polder/optim/training_step.h"
 #include "polder/reference/rules.h"
 
-namespace polder::optim {
+namespace polder::verify {
 namespace {
 
 constexpr std::int64_t kInputs = 4, kHidden = 7, kClasses = 3, kRows = 8, kSamples = 24;
 constexpr std::int64_t kHeldOut = 6;  // rows of a validation batch
 constexpr std::uint64_t kSeed = 5;
 
-std::shared_ptr<nn::Sequential> tanh_net() {
-  const nn::Build build{.seed = kSeed, .dtype = DType::float64};
+std::shared_ptr<nn::Sequential> tanh_net(Device device) {
+  const nn::Build build{.seed = kSeed, .dtype = DType::float64, .device = device};
   auto net = std::make_shared<nn::Sequential>(build);
   net->add<nn::Linear>("fc1", kInputs, kHidden);
   net->add<nn::Activation>("act", "tanh");
@@ -40,7 +48,7 @@ reference::Rows samples_of(const std::string& stream, std::int64_t count) {
   return rows;
 }
 
-Batch batch_of(const reference::Rows& rows) {
+Batch batch_of(const reference::Rows& rows, Device device) {
   std::vector<double> inputs;
   std::vector<std::int64_t> labels, indices;
   for (const reference::Sample& sample : rows) {
@@ -49,9 +57,9 @@ Batch batch_of(const reference::Rows& rows) {
     indices.push_back(static_cast<std::int64_t>(sample.index));
   }
   const auto n = static_cast<std::int64_t>(rows.size());
-  return {.inputs = Tensor::from(inputs, {n, kInputs}),
-          .targets = Tensor::from(labels, {n}),
-          .indices = Tensor::from(indices, {n})};
+  return {.inputs = Tensor::from(inputs, {n, kInputs}, device),
+          .targets = Tensor::from(labels, {n}, device),
+          .indices = Tensor::from(indices, {n}, device)};
 }
 
 /// The same training problem on both sides.
@@ -59,21 +67,24 @@ struct Twins {
   reference::Rows training = samples_of("training", kSamples);
   reference::Rows held_out = samples_of("held out", 60);
   reference::Net net{kInputs, kHidden, kClasses};
-  std::shared_ptr<nn::Sequential> model = tanh_net();
+  Device device;
+  std::shared_ptr<nn::Sequential> model = tanh_net(device);
   nn::ParameterArena arena{*model};
-  ModelObjective objective{*model, arena, cross_entropy_loss(), kSeed};
+  optim::ModelObjective objective{*model, arena, optim::cross_entropy_loss(), kSeed};
   std::int64_t steps;
 
-  explicit Twins(std::int64_t total) : steps(total) {
+  Twins(std::int64_t total, Device where) : device(where), steps(total) {
     objective.set_course({steps, kSamples / kRows, rate_at(steps - 1), rate_at(0)});
-    objective.set_validation([this] { return batch_of(validation_rows(objective.step())); });
-    objective.set_fresh_training([this] { return batch_of(batch_rows(objective.step() + 1)); });
-    TrainingSet set{kSamples, kClasses, std::vector<std::int64_t>(kSamples), {}};
+    objective.set_validation(
+        [this] { return batch_of(validation_rows(objective.step()), device); });
+    objective.set_fresh_training(
+        [this] { return batch_of(batch_rows(objective.step() + 1), device); });
+    optim::TrainingSet set{kSamples, kClasses, std::vector<std::int64_t>(kSamples), {}};
     std::iota(set.indices.begin(), set.indices.end(), 0);
     set.rows = [this](std::span<const std::int64_t> indices) {
       reference::Rows rows;
       for (const std::int64_t i : indices) rows.push_back(training[static_cast<std::size_t>(i)]);
-      return batch_of(rows);
+      return batch_of(rows, device);
     };
     objective.set_training_set(std::move(set));
   }
@@ -150,36 +161,38 @@ double largest_distance(const reference::Vector& found, const reference::Vector&
   double largest = 0.0;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double distance = std::abs(found[i] - wanted[i]) / (1.0 + std::abs(wanted[i]));
-    if (!(distance <= largest)) largest = distance;  // NaN is the largest of all
+    if (!std::isfinite(distance)) return std::numeric_limits<double>::infinity();
+    largest = std::max(largest, distance);
   }
   return largest;
 }
 
 }  // namespace
 
-double distance_to_reference(const std::string& rule, const Settings& settings, int steps) {
-  const RuleRegistry registry = built_in_rules();
-  const Settings whole = complete(registry.find(rule), settings);
-  const auto found = reference::rules().find(rule);
-  require(found != reference::rules().end(), "reference: rule {} has none", rule);
+double distance_to_reference(const optim::RuleEntry& entry, const optim::Settings& settings,
+                             int steps, Device device) {
+  const optim::Settings whole = optim::complete(entry, settings);
+  const auto found = reference::rules().find(entry.name);
+  require(found != reference::rules().end(), "reference: rule {} has none", entry.name);
   const auto theirs = found->second(whole.values());
 
-  Twins twins(steps);
-  const auto ours = registry.make(rule, whole, twins.arena);
-  const auto base = make_base_optimizer("sgd", {}, twins.arena);
-  TrainingStep training(twins.objective, *ours, *base);
+  Twins twins(steps, device);
+  const auto ours = entry.make(whole, twins.arena);
+  const auto base = optim::make_base_optimizer("sgd", {}, twins.arena);
+  optim::TrainingStep training(twins.objective, *ours, *base);
   reference::Sgd sgd;
   reference::Vector w = twins.weights();
   double largest = 0.0;
   for (std::int64_t t = 0; t < steps; ++t) {
     const reference::Rows batch = twins.batch_rows(t);
     base->set_rate(twins.rate_at(t));
-    training.run(batch_of(batch), t);
+    training.run(batch_of(batch, device), t);
     theirs->run(twins.step(t, batch), sgd, w);
-    const double distance = largest_distance(twins.weights(), w);
-    if (!(distance <= largest)) largest = distance;
+    largest = std::max(largest, largest_distance(twins.weights(), w));
   }
   return largest;
 }
 
-}  // namespace polder::optim
+bool has_reference(const std::string& rule) { return reference::rules().contains(rule); }
+
+}  // namespace polder::verify
