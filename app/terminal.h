@@ -34,6 +34,7 @@ class Screen {
   std::string bold(std::string_view text) const { return coloured("1", text); }
   std::string dim(std::string_view text) const { return coloured("2", text); }
   std::string accent(std::string_view text) const { return coloured("36", text); }
+  std::string good(std::string_view text) const { return coloured("32", text); }
   std::string bad(std::string_view text) const { return coloured("31", text); }
 
   /// A bar of `columns` columns, `share` of it filled.

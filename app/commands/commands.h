@@ -12,7 +12,7 @@ class App;
 namespace polder::app {
 
 /// Exit statuses of the program.
-inline constexpr int kGood = 0, kBadInput = 1, kWrongUsage = 2, kInterrupted = 130;
+inline constexpr int kGood = 0, kBadInput = 1, kRed = 1, kWrongUsage = 2, kInterrupted = 130;
 
 // Commands that train share the configuration and its flags. Each does its work, prints, and
 // returns the exit status. Throws Error.
@@ -30,6 +30,7 @@ struct Command {
 };
 std::function<int()> declare_explain(CLI::App& options);
 std::function<int()> declare_report(CLI::App& options);
+std::function<int()> declare_verify(CLI::App& options);
 
 /// Those commands, in the order of the help.
 std::span<const Command> commands();
