@@ -20,6 +20,7 @@ Examples:
   polder train --rule lets_sam --epochs 5 --label-noise 0.2
   polder train --resume runs/fashion_mnist-lenet-sam-seed1
   polder compare --rules none sam:rho=0.1 lets_sam --seeds 5 --out runs/table
+  polder verify --rule sam --device cpu
 )";
 
 std::string flag_name(std::string_view name) {

@@ -40,12 +40,10 @@ std::vector<std::string> names(const std::vector<Verdict>& verdicts, const F& na
 std::vector<std::string> head(std::span<const std::string> checks, std::size_t indent,
                               const Screen& screen, std::size_t width) {
   std::vector<std::string> lines;
-  std::size_t longest = 0;
-  for (const std::string& check : checks) longest = std::max(longest, check.size());
   for (std::size_t row = 0; row < checks.size(); ++row) {
     std::string line(indent, ' ');
     for (std::size_t column = 0; column < row; ++column) line += pad("│", kCell);
-    line += "╭ " + screen.bold(pad(checks[row], longest));
+    line += "╭ " + screen.bold(checks[row]);
     const std::string& meaning = verify::find_check(checks[row]).explanation;
     const bool fits = columns_of(line) + 2 + columns_of(meaning) <= width;
     lines.push_back(fits ? line + "  " + screen.dim(meaning) : cut_to(line, width));

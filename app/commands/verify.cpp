@@ -9,6 +9,7 @@
 #include "polder/app/terminal.h"
 #include "polder/app/trainer.h"
 #include "polder/app/verify_table.h"
+#include "polder/core/text.h"
 
 namespace polder::app {
 namespace {
@@ -105,12 +106,18 @@ int verify_rules(const Options& options) {
   return red ? kRed : kGood;
 }
 
+std::string check_names() {
+  std::vector<std::string> names;
+  for (const verify::Check& check : verify::checks()) names.push_back(check.name);
+  return join(names);
+}
+
 }  // namespace
 
 std::function<int()> declare_verify(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("--rule", options->rules, "these rules alone")->delimiter(',')->type_name("RULE");
-  app.add_option("--check", options->checks, "these checks alone (docs/how-to/verify.md)")
+  app.add_option("--check", options->checks, "these checks alone: " + check_names())
       ->delimiter(',')
       ->type_name("CHECK");
   app.add_option("--device", options->devices, "these devices alone: cpu, emulated, cuda:0")

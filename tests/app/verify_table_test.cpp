@@ -37,7 +37,7 @@ TEST(ShortError, TakesFiveLetters) {
 TEST(VerifyTable, IsRuleByCheck) {
   const Screen plain(std::tmpfile());
   const std::vector<std::string> lines = verify_table(some_verdicts(), plain, 100);
-  EXPECT_THAT(lines, Contains(HasSubstr("╭ home       after each step")));
+  EXPECT_THAT(lines, Contains(HasSubstr("╭ home  after each step")));
   EXPECT_THAT(lines, Contains("sam   0     2e-13 "));
   EXPECT_THAT(lines, Contains("asam  ✗1    ·     "));
   // What applies to no rule has no column.
