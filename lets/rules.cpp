@@ -67,6 +67,24 @@ bool has_radius(const RuleEntry& entry) {
   return make_radius_rule(entry, defaults, arena) != nullptr;
 }
 
+/// The wrapped rule's cost and, on average over steps, that of upper steps. Not exact: the
+/// curvature is paid for at each look, and is counted here as one at the whole batch.
+optim::RuleCost cost_with_upper_steps(const RuleEntry& wrapped, const Settings& settings,
+                                      std::int64_t rows) {
+  optim::RuleCost cost = wrapped.cost(settings, rows);
+  const LetsOptions options = read_options(settings);
+  const double share = cost.perturbing / static_cast<double>(options.update_every);
+  const bool gap = options.upper_objective == UpperObjective::squared_gap;
+  optim::WorkCount upper{.gradients = gap ? 2.0 : 1.0};
+  if (options.curvature == Curvature::exact) upper.hessian_products = 1.0;
+  if (options.curvature == Curvature::finite_difference) upper.gradients += 2.0;
+  cost.step = cost.step + share * upper;
+  const bool product =
+      options.curvature == Curvature::exact || options.curvature == Curvature::squared_gradient;
+  cost.scratch += product ? 3 : 2;
+  return cost;
+}
+
 RuleEntry with_learned_radius(const RuleEntry& wrapped) {
   RuleEntry entry;
   entry.name = "lets_" + wrapped.name;
@@ -75,6 +93,9 @@ RuleEntry with_learned_radius(const RuleEntry& wrapped) {
   entry.parameters = wrapped.parameters;
   for (const HyperParameter& parameter : hyper_parameters()) entry.parameters.push_back(parameter);
   entry.cost_formula = wrapped.cost_formula + "; 2 GE more an upper step, and 1 H v or 2 GE";
+  entry.estimate = [wrapped](const Settings& settings, std::int64_t rows) {
+    return cost_with_upper_steps(wrapped, settings, rows);
+  };
   entry.trial = wrapped.trial;
   // Checks go on over rules without an exact derivative too.
   entry.trial.emplace("allow_inexact", "true");

@@ -25,6 +25,10 @@ Tensor seeds(double weight, const Tensor& omega, const Tensor& losses) {
   return seed;
 }
 
+double share(std::int64_t step, std::int64_t steps) {
+  return static_cast<double>(step) / static_cast<double>(steps);
+}
+
 }  // namespace
 
 WorkCount operator+(const WorkCount& a, const WorkCount& b) {
@@ -49,7 +53,7 @@ void Objective::begin_step(std::int64_t step, std::int64_t rows, const Tensor& r
   progress_.statistics_moved = false;
   rate_ = rate;
   if (course_.steps == 0) return;
-  const double elapsed = static_cast<double>(step) / static_cast<double>(course_.steps);
+  const double elapsed = course_.done ? course_.done() : share(step, course_.steps);
   elapsed_.write(std::span<const double>(&elapsed, 1));
 }
 
@@ -62,6 +66,11 @@ const Course& Objective::course() const {
 std::int64_t Objective::epochs() const {
   const Course& known = course();
   return (known.steps + known.steps_per_epoch - 1) / known.steps_per_epoch;
+}
+
+double Objective::done(std::int64_t step) const {
+  const Course& known = course();
+  return known.done ? known.done() : share(step, known.steps);
 }
 
 const Tensor& Objective::elapsed() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -14,9 +15,12 @@ class Excursion;
 
 /// How long training is, for rules that change with time. Rates are those of the schedule.
 struct Course {
-  std::int64_t steps = 0;  // T; 0: unknown
+  std::int64_t steps = 0;  // T; 0: unknown. Planned, where `done` decides
   std::int64_t steps_per_epoch = 0;
   double rate_min = 0.0, rate_max = 0.0;
+  /// Share of the run behind the step to come, in [0, 1), where steps differ in what they cost;
+  /// empty: t / T.
+  std::function<double()> done{};
 };
 
 /// The training samples behind the batches, for rules that remember or revisit them.
@@ -79,7 +83,11 @@ class Objective {
   std::int64_t epoch() const { return step() / course().steps_per_epoch; }
   std::int64_t epochs() const;
   bool opens_epoch() const { return step() % course().steps_per_epoch == 0; }
-  /// t / T and the rate eta of this step, on the device (0-d float64). Throw Error when unknown.
+  /// Share of the run behind step t, which is this one or the one to come: t / T, or what the
+  /// course says. Throws Error without a course.
+  double done(std::int64_t step) const;
+  /// That share and the rate eta of this step, on the device (0-d float64). Throw Error when
+  /// unknown.
   const Tensor& elapsed() const;
   const Tensor& rate() const;
   /// Key of a rule's random numbers in this step, by the name of what is drawn ("rule/coin").

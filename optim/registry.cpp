@@ -105,4 +105,12 @@ RuleCost cost_of(const RuleEntry& entry, const Settings& settings, std::int64_t 
   return entry.cost(complete(entry, settings), rows);
 }
 
+WorkCount expected_step(const RuleEntry& entry, const Settings& settings, std::int64_t rows,
+                        std::int64_t steps_per_epoch) {
+  const RuleCost cost = entry.estimate ? entry.estimate(complete(entry, settings), rows)
+                                       : cost_of(entry, settings, rows);
+  return cost.step + cost.perturbing * cost.perturbed +
+         1.0 / static_cast<double>(steps_per_epoch) * cost.epoch;
+}
+
 }  // namespace polder::optim

@@ -64,6 +64,7 @@ struct RuleNeeds {
 struct RuleCost {
   WorkCount step{};       // every step
   WorkCount perturbed{};  // further, on a step that leaves w
+  double perturbing = 1;  // share of the steps that are expected to leave w, where not all do
   WorkCount epoch{};      // further, on the first step of an epoch
   int kept = 0, scratch = 0;
 };
@@ -86,6 +87,8 @@ struct RuleEntry {
   std::string cost_formula{};  // "1 + gamma GE, 1 F"
   /// The same in numbers, for a batch of `rows` rows. Settings come complete.
   std::function<RuleCost(const Settings&, std::int64_t rows)> cost{};
+  /// Where the numbers cannot be exact: what to plan with. Not checked.
+  std::function<RuleCost(const Settings&, std::int64_t rows)> estimate{};
   std::function<RuleNeeds(const Settings&)> needs{};  // empty: nothing
   /// Settings that show the rule at work on a small net within a few epochs: what checks use.
   std::map<std::string, std::string> trial{};
@@ -120,6 +123,10 @@ Settings complete(const RuleEntry& entry, Settings settings);
 /// What the rule needs and costs under these settings, defaults filled in.
 RuleNeeds needs_of(const RuleEntry& entry, const Settings& settings);
 RuleCost cost_of(const RuleEntry& entry, const Settings& settings, std::int64_t rows);
+/// What a step is expected to cost on average, by the rule's cost or else its estimate. Throws
+/// Error when it has neither.
+WorkCount expected_step(const RuleEntry& entry, const Settings& settings, std::int64_t rows,
+                        std::int64_t steps_per_epoch);
 
 /// The rules of rules/, one line each.
 RuleRegistry built_in_rules();

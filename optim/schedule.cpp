@@ -10,9 +10,9 @@
 namespace polder::optim {
 namespace {
 
-void check(const Schedule& s, std::int64_t t, std::int64_t total) {
-  require(t >= 0 && t < total, "Schedule: step {} of a run of {} steps, want 0 <= step < {}", t,
-          total, total);
+void check(const Schedule& s, double t, std::int64_t total) {
+  require(t >= 0.0 && t < static_cast<double>(total),
+          "Schedule: step {} of a run of {} steps, want 0 <= step < {}", t, total, total);
   require(std::isfinite(s.peak) && s.peak >= 0.0,
           "Schedule: peak rate is {}, want a finite number >= 0", s.peak);
   require(s.floor >= 0.0 && s.floor <= s.peak, "Schedule: floor is {}, want a rate in [0, {}]",
@@ -63,18 +63,16 @@ Decay parse_decay(const std::string& name) {
        join(known));
 }
 
-double Schedule::rate(std::int64_t t, std::int64_t total) const {
+double Schedule::rate(double t, std::int64_t total) const {
   check(*this, t, total);
-  const auto part = [](std::int64_t a, std::int64_t b) {
-    return static_cast<double>(a) / static_cast<double>(b);
-  };
-  if (t < warmup) return peak * part(t + 1, warmup + 1);
-  const double p = part(t - warmup, total - warmup);
+  const auto rise = static_cast<double>(warmup), whole = static_cast<double>(total);
+  if (t < rise) return peak * ((t + 1.0) / (rise + 1.0));
+  const double p = (t - rise) / (whole - rise);
   switch (decay) {
     case Decay::constant:
       return peak;
     case Decay::step:
-      return steps_down(*this, part(t, total));
+      return steps_down(*this, t / whole);
     case Decay::cosine:
       return floor + (peak - floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * p));
     case Decay::linear:
@@ -86,8 +84,9 @@ double Schedule::rate(std::int64_t t, std::int64_t total) const {
 std::pair<double, double> Schedule::range(std::int64_t total) const {
   std::pair<double, double> range{rate(0, total), rate(0, total)};
   for (std::int64_t t = 1; t < total; ++t) {
-    range.first = std::min(range.first, rate(t, total));
-    range.second = std::max(range.second, rate(t, total));
+    const double here = rate(static_cast<double>(t), total);
+    range.first = std::min(range.first, here);
+    range.second = std::max(range.second, here);
   }
   return range;
 }

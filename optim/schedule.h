@@ -14,8 +14,9 @@ std::string_view to_string(Decay decay);
 /// Throws Error naming the nearest known decay.
 Decay parse_decay(const std::string& name);
 
-/// Learning rate as a pure function of the step t = 0 .. T - 1. With W warm-up steps and
-/// p = (t - W) / (T - W):
+/// Learning rate as a pure function of the step t in [0, T), which need not be whole: a run whose
+/// steps differ in what they cost moves along the schedule by what it has spent. With W warm-up
+/// steps and p = (t - W) / (T - W):
 ///
 ///   t < W      peak (t + 1) / (W + 1): equal parts, the first step after warm-up is at the peak
 ///   constant   peak
@@ -35,8 +36,8 @@ struct Schedule {
   double factor = 0.1;                           // step; in (0, 1]
 
   /// Throws Error naming the value out of range, when t is outside [0, T), or when W >= T.
-  double rate(std::int64_t t, std::int64_t total) const;
-  /// Smallest and largest rate of the run. Errors as above.
+  double rate(double t, std::int64_t total) const;
+  /// Smallest and largest rate over whole steps. Errors as above.
   std::pair<double, double> range(std::int64_t total) const;
 };
 

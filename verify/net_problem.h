@@ -59,7 +59,7 @@ class NetProblem {
  public:
   static constexpr std::int64_t kInputs = 6, kClasses = 5;
   static constexpr std::int64_t kRows = 13, kStepsPerEpoch = 3, kSamples = kRows * kStepsPerEpoch;
-  static constexpr optim::Course kCourse{
+  static inline const optim::Course kCourse{
       .steps = 30, .steps_per_epoch = kStepsPerEpoch, .rate_min = 0.01, .rate_max = 0.05};
 
   explicit NetProblem(const NetOptions& options = {});

@@ -38,7 +38,9 @@ OpenRun::OpenRun(const app::Config& config, const MakeRule& make_rule)
   objective_.set_fresh_training([this] { return fresh_training_.next(); });
 }
 
-void OpenRun::set_rate() { base_.set_rate(schedule_.rate(steps_, total_steps())); }
+void OpenRun::set_rate() {
+  base_.set_rate(schedule_.rate(static_cast<double>(steps_), total_steps()));
+}
 
 optim::StepReport OpenRun::step() {
   set_rate();

@@ -75,9 +75,12 @@ RuleEntry ae_look_sam_entry() {
                      {"force", "off", "off, always (sam)"}},
       .cost_formula = "1 + f GE, f the share of perturbing steps",
       .cost =
-          [](const Settings&, std::int64_t) {
-            return RuleCost{
-                .step = {.gradients = 1}, .perturbed = {.gradients = 1}, .kept = 1, .scratch = 1};
+          [](const Settings& settings, std::int64_t) {
+            return RuleCost{.step = {.gradients = 1},
+                            .perturbed = {.gradients = 1},
+                            .perturbing = settings.text("force") == "always" ? 1.0 : 0.2,
+                            .kept = 1,
+                            .scratch = 1};
           },
       .needs = [](const Settings&) { return RuleNeeds{.course = true}; },
       .trial = {{"rho", "0.5"}, {"max_age", "1"}},

@@ -70,8 +70,13 @@ RuleEntry ae_sam_entry() {
                          {"force", "off", "off, always (sam), never (the base optimizer)"}},
           .cost_formula = "1 + f GE, f the share of perturbing steps",
           .cost =
-              [](const Settings&, std::int64_t) {
-                return RuleCost{.step = {.gradients = 1}, .perturbed = {.gradients = 1}};
+              [](const Settings& settings, std::int64_t) {
+                const std::string& force = settings.text("force");
+                return RuleCost{.step = {.gradients = 1},
+                                .perturbed = {.gradients = 1},
+                                .perturbing = force == "off"      ? 0.5
+                                              : force == "always" ? 1.0
+                                                                  : 0.0};
               },
           .needs = [](const Settings&) { return RuleNeeds{.course = true}; },
           .trial = {{"rho", "0.5"}},

@@ -68,29 +68,31 @@ void add_orthogonal_part(double alpha, const Tensor& v, Tensor& g) {
 }
 
 RuleEntry look_sam_entry() {
-  return {
-      .name = "look_sam",
-      .summary = "reuse the orthogonal part of the perturbed gradient for k steps",
-      .paper = "Liu, Mai, Chen, Hsieh, You, CVPR 2022, arXiv 2203.02714",
-      .parameters = {{"rho", "0.05", "radius of the ball"},
-                     {"k", "5", "steps from refresh to refresh"},
-                     {"alpha", "0.7", "length of the reused part, in units of ||g||"}},
-      .cost_formula = "1 + 1/k GE",
-      .cost =
-          [](const Settings&, std::int64_t) {
-            return RuleCost{
-                .step = {.gradients = 1}, .perturbed = {.gradients = 1}, .kept = 1, .scratch = 1};
-          },
-      .trial = {{"rho", "0.5"}, {"k", "2"}},
-      .identities = {{.settings = {{"rho", "0"}}, .rule = "none"},
-                     {.settings = {{"rho", "0.3"}, {"k", "1"}},
-                      .rule = "sam",
-                      .rule_settings = {{"rho", "0.3"}}}},
-      .make =
-          [](const Settings& settings, nn::ParameterArena& arena) {
-            return std::make_unique<LookSam>(settings.number("rho"), settings.integer("k"),
-                                             settings.number("alpha"), arena.device());
-          }};
+  return {.name = "look_sam",
+          .summary = "reuse the orthogonal part of the perturbed gradient for k steps",
+          .paper = "Liu, Mai, Chen, Hsieh, You, CVPR 2022, arXiv 2203.02714",
+          .parameters = {{"rho", "0.05", "radius of the ball"},
+                         {"k", "5", "steps from refresh to refresh"},
+                         {"alpha", "0.7", "length of the reused part, in units of ||g||"}},
+          .cost_formula = "1 + 1/k GE",
+          .cost =
+              [](const Settings& settings, std::int64_t) {
+                return RuleCost{.step = {.gradients = 1},
+                                .perturbed = {.gradients = 1},
+                                .perturbing = 1.0 / settings.number("k"),
+                                .kept = 1,
+                                .scratch = 1};
+              },
+          .trial = {{"rho", "0.5"}, {"k", "2"}},
+          .identities = {{.settings = {{"rho", "0"}}, .rule = "none"},
+                         {.settings = {{"rho", "0.3"}, {"k", "1"}},
+                          .rule = "sam",
+                          .rule_settings = {{"rho", "0.3"}}}},
+          .make =
+              [](const Settings& settings, nn::ParameterArena& arena) {
+                return std::make_unique<LookSam>(settings.number("rho"), settings.integer("k"),
+                                                 settings.number("alpha"), arena.device());
+              }};
 }
 
 }  // namespace polder::optim

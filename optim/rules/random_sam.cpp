@@ -24,7 +24,7 @@ void RandomSam::prepare(Objective& objective, const BaseOptimizer&) {
 
 double RandomSam::probability(std::int64_t step) const {
   if (options_.schedule == Schedule::constant) return options_.p;
-  const double done = static_cast<double>(step) / static_cast<double>(problem_->course().steps);
+  const double done = problem_->done(step);
   switch (options_.schedule) {
     case Schedule::step_up:
       return done >= 0.5 ? options_.p : 0.0;
@@ -72,6 +72,17 @@ StepReport RandomSam::gradient(Objective& objective, const Batch& batch, Tensor&
 
 void RandomSam::map_tangent(Tensor& x) const { scale_by(constant(gamma_, x.device()), x); }
 
+namespace {
+
+/// Of a step, over the whole run.
+double mean_probability(const Settings& settings) {
+  const std::string& schedule = settings.text("schedule");
+  if (schedule == "constant") return settings.number("p");
+  return schedule.starts_with("step") ? settings.number("p") / 2.0 : 0.5;
+}
+
+}  // namespace
+
 RuleEntry random_sam_entry() {
   using Schedule = RandomSam::Schedule;
   const auto schedule = [](const Settings& settings) {
@@ -97,6 +108,7 @@ RuleEntry random_sam_entry() {
               [](const Settings& settings, std::int64_t) {
                 return RuleCost{.step = {.gradients = 1},
                                 .perturbed = {.gradients = 1},
+                                .perturbing = mean_probability(settings),
                                 .scratch = settings.text("gamma") == "1" ? 0 : 1};
               },
           .needs =

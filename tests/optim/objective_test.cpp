@@ -219,6 +219,19 @@ TEST_P(QuadraticTest, KnowsWhereItIsInTheCourse) {
   EXPECT_TRUE(objective.rate().shares_memory_with(rate));
   objective.begin_step(8, kRows, rate);
   EXPECT_TRUE(objective.opens_epoch());
+  EXPECT_DOUBLE_EQ(objective.done(9), 0.9);
+}
+
+TEST_P(QuadraticTest, ACourseMaySayHowFarItIs) {
+  double spent = 0.25;
+  objective.set_course({.steps = 10, .steps_per_epoch = 4, .done = [&] { return spent; }});
+  objective.begin_step(6, kRows);
+  EXPECT_DOUBLE_EQ(objective.elapsed().item(), 0.25);
+  spent = 0.375;
+  EXPECT_DOUBLE_EQ(objective.done(7), 0.375);
+  EXPECT_DOUBLE_EQ(objective.elapsed().item(), 0.25);  // of the step under way
+  objective.begin_step(7, kRows);
+  EXPECT_DOUBLE_EQ(objective.elapsed().item(), 0.375);
 }
 
 TEST(Objective, DrawsAreKeyedBySeedNameAndStep) {

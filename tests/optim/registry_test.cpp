@@ -76,6 +76,13 @@ TEST_F(RegistryTest, CostAndNeedsReadSettingsWithTheirDefaults) {
   EXPECT_FALSE(needs_of(gsam, one("rho", "0.02")).course);
   EXPECT_FALSE(needs_of(rules.find("sam"), {}).course);
   EXPECT_EQ(cost_of(rules.find("esam"), {}, 7).step.gradients, 1.0 + 3.0 / 7.0);
+  const auto expected = [&](const std::string& rule, const Settings& settings) {
+    return expected_step(rules.find(rule), settings, 8, 4).gradients;
+  };
+  EXPECT_DOUBLE_EQ(expected("look_sam", one("k", "4")), 1.25);
+  EXPECT_DOUBLE_EQ(expected("random_sam", one("p", "0.25")), 1.25);
+  EXPECT_DOUBLE_EQ(expected("random_sam", one("schedule", "cosine_up")), 1.5);
+  EXPECT_DOUBLE_EQ(expected("sparse_sam_fisher", one("samples", "16")), 2.0 + 16.0 / 8 / 4);
   EXPECT_EQ(error_of([&] { cost_of(gsam, one("roh", "1"), 7); }),
             "rule gsam: setting 'roh' is unknown, did you mean 'rho'?");
   EXPECT_EQ(error_of([&] { cost_of({.name = "x"}, {}, 7); }),

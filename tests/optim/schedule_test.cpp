@@ -15,7 +15,8 @@ using testing::Pointwise;
 
 std::vector<double> table(const Schedule& schedule, std::int64_t total) {
   std::vector<double> rates;
-  for (std::int64_t t = 0; t < total; ++t) rates.push_back(schedule.rate(t, total));
+  for (std::int64_t t = 0; t < total; ++t)
+    rates.push_back(schedule.rate(static_cast<double>(t), total));
   return rates;
 }
 
@@ -53,6 +54,17 @@ TEST(Schedule, WarmUpRisesInEqualPartsAndTheDecayStartsAfterIt) {
               is({0.5, 1.0, 0.1, 0.1}));
 }
 
+TEST(Schedule, TimeNeedNotBeWhole) {
+  const Schedule linear{.decay = Decay::linear, .peak = 1.0, .warmup = 3};
+  EXPECT_DOUBLE_EQ(linear.rate(1.5, 11), 2.5 / 4.0);  // on the line through the whole steps
+  EXPECT_DOUBLE_EQ(linear.rate(2.999999, 11), 3.999999 / 4.0);
+  EXPECT_DOUBLE_EQ(linear.rate(5.2, 11), 1.0 - 2.2 / 8.0);
+  const Schedule cosine{.decay = Decay::cosine, .peak = 2.0};
+  EXPECT_NEAR(cosine.rate(9.999999, 10), 0.0, 1e-12);
+  EXPECT_EQ(error_of([&] { cosine.rate(10.0, 10); }),
+            "Schedule: step 10 of a run of 10 steps, want 0 <= step < 10");
+}
+
 TEST(Schedule, NamesGoBothWays) {
   for (const std::string name : {"constant", "step", "cosine", "linear"})
     EXPECT_EQ(to_string(parse_decay(name)), name);
@@ -67,7 +79,8 @@ TEST(Schedule, RangeIsThatOfTheWholeRun) {
   double low = 1.0, high = 0.0;
   for (std::int64_t t = 0; t < 20; ++t) {
     const double rate =
-        Schedule{.decay = Decay::cosine, .peak = 0.4, .floor = 0.1, .warmup = 3}.rate(t, 20);
+        Schedule{.decay = Decay::cosine, .peak = 0.4, .floor = 0.1, .warmup = 3}.rate(
+            static_cast<double>(t), 20);
     low = std::min(low, rate);
     high = std::max(high, rate);
   }
@@ -76,7 +89,7 @@ TEST(Schedule, RangeIsThatOfTheWholeRun) {
   EXPECT_EQ((Schedule{.decay = Decay::constant, .peak = 0.3}.range(5)), std::pair(0.3, 0.3));
 }
 
-std::string refusal(const Schedule& schedule, std::int64_t t = 0, std::int64_t total = 10) {
+std::string refusal(const Schedule& schedule, double t = 0, std::int64_t total = 10) {
   return error_of([&] { schedule.rate(t, total); });
 }
 
