@@ -8,11 +8,6 @@
 namespace polder::app {
 namespace {
 
-double share_of(const JobStatus& status) {
-  const auto total = static_cast<double>(status.total_steps.load());
-  return total > 0.0 ? static_cast<double>(status.step.load()) / total : 0.0;
-}
-
 std::string name_of(const PlannedRun& run) {
   return fmt::format("{} seed {}", run.rule, run.config.seed);
 }
@@ -27,14 +22,14 @@ void CompareProgress::show(const std::vector<std::unique_ptr<Job>>& jobs) {
   double running = 0.0;
   std::size_t widest = 0;
   for (const auto& job : jobs) {
-    running += share_of(job->status());
+    running += job->status().share;
     widest = std::max(widest, columns_of(name_of(job->run())));
   }
   std::vector<std::string> lines = {total_line(running)};
   for (const auto& job : jobs) {
     const JobStatus& status = job->status();
     std::string line = fmt::format("  {} {} {:>3.0f} %", pad(name_of(job->run()), widest),
-                                   screen_.bar(share_of(status), 16), 100.0 * share_of(status));
+                                   screen_.bar(status.share, 16), 100.0 * status.share);
     if (!status.started) line += "  reading data";
     if (std::isfinite(status.loss)) line += fmt::format("  loss {:.4f}", status.loss.load());
     if (std::isfinite(status.accuracy))

@@ -81,6 +81,9 @@ void summarize_runs(RuleOutcome& outcome) {
   const std::vector<RunResult>& runs = outcome.runs;
   outcome.accuracy = summary_of(runs, [](const RunResult& run) { return run.test.accuracy; });
   outcome.seconds = summary_of(runs, [](const RunResult& run) { return run.train_seconds; });
+  outcome.steps =
+      summary_of(runs, [](const RunResult& run) { return static_cast<double>(run.steps); });
+  outcome.evaluations = summary_of(runs, [](const RunResult& run) { return run.evaluations; });
   outcome.gradient_evaluations =
       summary_of(runs, [](const RunResult& run) { return run.gradient_evaluations; });
   outcome.radius = summary_of(runs, [](const RunResult& run) { return run.radius; });
@@ -149,6 +152,8 @@ std::string to_json(const std::vector<RuleOutcome>& outcomes) {
   for (const RuleOutcome& outcome : outcomes) {
     Json rule = {{"rule", outcome.rule}, {"missing", outcome.missing}};
     rule["test_accuracy"] = summary(outcome.accuracy);
+    rule["steps"] = summary(outcome.steps);
+    rule["evaluations"] = summary(outcome.evaluations);
     rule["train_seconds"] = summary(outcome.seconds);
     rule["gradient_evaluations"] = summary(outcome.gradient_evaluations);
     if (outcome.difference.count > 0)
@@ -165,10 +170,10 @@ std::string to_json(const std::vector<RuleOutcome>& outcomes) {
 std::vector<std::vector<std::string>> outcome_table(const std::vector<RuleOutcome>& outcomes) {
   std::vector<std::vector<std::string>> rows = {{"rule", "runs", "test accuracy %",
                                                  "difference to " + outcomes.front().name, "radius",
-                                                 "gradients", "time"}};
+                                                 "steps", "evaluations", "time"}};
   for (const RuleOutcome& one : outcomes) {
     if (one.runs.empty()) {
-      rows.push_back({one.rule, "0", "–", "–", "–", "–", "–"});
+      rows.push_back({one.rule, "0", "–", "–", "–", "–", "–", "–"});
       continue;
     }
     rows.push_back(
@@ -176,7 +181,8 @@ std::vector<std::vector<std::string>> outcome_table(const std::vector<RuleOutcom
          fmt::format("{:.2f} ± {:.2f}", 100 * one.accuracy.mean, 100 * one.accuracy.deviation),
          difference_text(one.difference),
          std::isfinite(one.radius.mean) ? fmt::format("{:.4g}", one.radius.mean) : "–",
-         fmt::format("{:.0f}", one.gradient_evaluations.mean), clock_text(one.seconds.mean)});
+         fmt::format("{:.0f}", one.steps.mean), fmt::format("{:.0f}", one.evaluations.mean),
+         clock_text(one.seconds.mean)});
   }
   return rows;
 }

@@ -30,7 +30,7 @@ struct RuleOutcome {
   std::vector<RunResult> runs;  // finished ones, by seed
   std::int64_t missing = 0;
   Summary accuracy;  // on the test samples
-  Summary seconds, gradient_evaluations, radius;
+  Summary seconds, steps, evaluations, gradient_evaluations, radius;
   PairedDifference difference;  // to the first rule, seed by seed; count 0 without pairs
 };
 

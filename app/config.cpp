@@ -86,6 +86,11 @@ std::vector<Field> length_fields() {
   return {
       changeable(row("epochs", &Config::epochs, "passes over the training samples", kPositive)),
       changeable(row("steps", &Config::steps, "training steps; 0: as epochs says", kCount)),
+      choice("budget", &Config::budget,
+             "what every rule gets the same of; the schedule stretches over it",
+             {"steps", "evaluations", "seconds"}),
+      row("budget_size", &Config::budget_size,
+          "evaluations or seconds of a run; 0: what plain steps would spend", kReal),
       row("batch", &Config::batch, "samples a step", kPositive),
       row("micro_batch", &Config::micro_batch, "samples a pass; 0: the whole batch", kCount),
   };
@@ -263,6 +268,9 @@ void require_consistent(const Config& config) {
   require(config.micro_batch <= config.batch,
           "micro_batch: found {}, wanted at most the batch of {}", config.micro_batch,
           config.batch);
+  require(config.budget != "steps" || config.budget_size == 0.0,
+          "budget_size: found {}, but a budget of steps is set by steps or epochs",
+          config.budget_size);
   require(!config.nesterov || config.momentum > 0.0,
           "nesterov: looks ahead along the momentum, but momentum is 0");
 }

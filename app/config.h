@@ -45,6 +45,8 @@ struct Config {
   // length
   std::int64_t epochs = 10;
   std::int64_t steps = 0;
+  std::string budget = "steps";
+  double budget_size = 0.0;
   std::int64_t batch = 128;
   std::int64_t micro_batch = 0;
 

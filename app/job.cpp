@@ -22,12 +22,14 @@ class StatusWriter final : public RunWatcher {
  public:
   explicit StatusWriter(JobStatus& status) : status_(status) {}
   void started(const Trainer& trainer) override {
-    status_.total_steps = trainer.total_steps();
+    trainer_ = &trainer;
+    status_.share = trainer.budget().share(trainer.spent());
     status_.step = trainer.steps_made();
     status_.started = true;
   }
   void stepped(const StepRecord& record) override {
     status_.step = record.step;
+    status_.share = trainer_->budget().share(trainer_->spent());
     status_.loss = record.loss;
     status_.radius = record.radius;
   }
@@ -37,6 +39,7 @@ class StatusWriter final : public RunWatcher {
 
  private:
   JobStatus& status_;
+  const Trainer* trainer_ = nullptr;
 };
 
 void remember_problem(JobStatus& status, const char* sentence) {

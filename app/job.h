@@ -11,7 +11,8 @@ namespace polder::app {
 
 /// What a child process tells about its run while it works, in memory that both see.
 struct JobStatus {
-  std::atomic<std::int64_t> step{0}, total_steps{0};
+  std::atomic<std::int64_t> step{0};
+  std::atomic<double> share{0.0};  // of its budget
   std::atomic<double> loss{kNotMeasured}, accuracy{kNotMeasured}, radius{kNotMeasured};
   std::atomic<bool> started{false};
   char problem[1024] = {};  // the sentence of the Error that ended it

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "polder/app/budget.h"
 #include "polder/core/error.h"
 
 namespace polder::app {
@@ -47,6 +48,7 @@ StepRecord step_of(const Json& json) {
 EvaluationRecord evaluation_of(const Json& json) {
   return {.step = json.at("step").get<std::int64_t>(),
           .epoch = number(json, "epoch"),
+          .evaluations = number(json, "evaluations"),
           .training = score(json, "training"),
           .validation = score(json, "validation"),
           .test = score(json, "test")};
@@ -96,6 +98,7 @@ std::string to_json_line(const StepRecord& record) {
 std::string to_json_line(const EvaluationRecord& record) {
   Json json = {{"kind", "evaluation"}, {"step", record.step}};
   put(json, "epoch", record.epoch);
+  put(json, "evaluations", record.evaluations);
   put(json, "training", record.training);
   put(json, "validation", record.validation);
   put(json, "test", record.test);
@@ -139,6 +142,7 @@ std::string to_json(const RunResult& result) {
   put(json, "gradient_evaluations", result.gradient_evaluations);
   put(json, "forward_passes", result.forward_passes);
   put(json, "hessian_products", result.hessian_products);
+  put(json, "evaluations", result.evaluations);
   put(json, "train_seconds", result.train_seconds);
   put(json, "images_per_second", result.images_per_second);
   return json.dump(2) + "\n";
@@ -161,6 +165,9 @@ RunResult parse_result(const std::string& text, const std::string& source) {
             .gradient_evaluations = number(json, "gradient_evaluations"),
             .forward_passes = number(json, "forward_passes"),
             .hessian_products = number(json, "hessian_products"),
+            .evaluations = evaluations_of({.gradients = number(json, "gradient_evaluations"),
+                                           .forwards = number(json, "forward_passes"),
+                                           .hessian_products = number(json, "hessian_products")}),
             .train_seconds = number(json, "train_seconds"),
             .images_per_second = number(json, "images_per_second")};
   } catch (const Json::exception& problem) {

@@ -36,6 +36,7 @@ struct Score {
 struct EvaluationRecord {
   std::int64_t step = 0;
   double epoch = 0.0;
+  double evaluations = kNotMeasured;  // spent so far
   Score training{};  // a fixed part of the training samples, under the labels training sees
   Score validation{};
   Score test{};
@@ -83,6 +84,7 @@ struct RunResult {
   double gradient_evaluations = 0.0;
   double forward_passes = 0.0;
   double hessian_products = 0.0;
+  double evaluations = 0.0;    // all of these, in units of a gradient (Budget)
   double train_seconds = 0.0;  // training steps alone
   double images_per_second = 0.0;
 };

@@ -19,7 +19,8 @@ std::string percent(double share) {
 }  // namespace
 
 void TrainProgress::started(const Trainer& trainer) {
-  total_steps_ = trainer.total_steps();
+  trainer_ = &trainer;
+  first_share_ = share();
   first_step_ = trainer.steps_made();
   batch_size_ = trainer.batch_size();
   steps_per_epoch_ = trainer.steps_per_epoch();
@@ -37,24 +38,27 @@ void TrainProgress::stepped(const StepRecord& record) {
   if (seconds_since(last_shown_) < (live ? kLivePeriod : kPlainPeriod)) return;
   last_shown_ = Clock::now();
   if (!live) return screen_.print(status(record));
-  const double share = static_cast<double>(record.step) / static_cast<double>(total_steps_);
-  const std::string text = fmt::format(" {:>3.0f} %  {}", 100.0 * share, status(record));
+  const std::string text = fmt::format(" {:>3.0f} %  {}", 100.0 * share(), status(record));
   const std::size_t used = columns_of(text) + 2, width = screen_.width();
   const std::size_t room = width > used ? width - used : 0;
-  screen_.draw({screen_.bar(share, std::clamp<std::size_t>(room, 6, 30)) + text});
+  screen_.draw({screen_.bar(share(), std::clamp<std::size_t>(room, 6, 30)) + text});
 }
+
+double TrainProgress::share() const { return trainer_->budget().share(trainer_->spent()); }
 
 std::string TrainProgress::status(const StepRecord& record) const {
   const double seconds = seconds_since(start_);
   const auto made = static_cast<double>(record.step - first_step_);
-  const auto left = static_cast<double>(total_steps_ - record.step);
-  std::string text =
-      fmt::format("step {}/{}  loss {:.4f}", record.step, total_steps_, smooth_loss_);
+  const double left = (1.0 - share()) / (share() - first_share_);
+  std::string text = fmt::format("step {}", record.step);
+  if (trainer_->budget().kind() == Budget::Kind::steps)
+    text += fmt::format("/{}", trainer_->total_steps());
+  text += fmt::format("  loss {:.4f}", smooth_loss_);
   if (std::isfinite(accuracy_)) text += fmt::format("  accuracy {}", percent(accuracy_));
   if (std::isfinite(radius_)) text += fmt::format("  radius {:.4g}", radius_);
   const double images = made * static_cast<double>(batch_size_) / seconds;
-  return text + fmt::format("  {} images/s  {} left", short_number(images),
-                            clock_text(seconds / made * left));
+  return text +
+         fmt::format("  {} images/s  {} left", short_number(images), clock_text(seconds * left));
 }
 
 void TrainProgress::evaluated(const EvaluationRecord& record) {

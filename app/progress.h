@@ -26,10 +26,13 @@ class TrainProgress final : public RunWatcher {
   double seconds_since(Clock::time_point when) const {
     return std::chrono::duration<double>(Clock::now() - when).count();
   }
+  double share() const;  // of the budget
   std::string status(const StepRecord& record) const;
 
   Screen& screen_;
-  std::int64_t total_steps_ = 0, first_step_ = 0, batch_size_ = 0, steps_per_epoch_ = 0;
+  const Trainer* trainer_ = nullptr;
+  double first_share_ = 0.0;
+  std::int64_t first_step_ = 0, batch_size_ = 0, steps_per_epoch_ = 0;
   double smooth_loss_ = kNotMeasured;
   double accuracy_ = kNotMeasured;
   double radius_ = kNotMeasured;

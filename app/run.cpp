@@ -40,12 +40,21 @@ class Run {
     return trainer_.finished() || trainer_.steps_made() % period == 0;
   }
 
+  /// The schedule has passed a multiple of `every` since `before`: rules of any cost are evaluated
+  /// at the same shares of their budget.
+  bool passed(std::int64_t every, double before) const {
+    const auto period = static_cast<double>(every > 0 ? every : trainer_.steps_per_epoch());
+    const double now = trainer_.budget().time(trainer_.spent());
+    return trainer_.finished() || std::floor(now / period) > std::floor(before / period);
+  }
+
   void advance() {
     measure();
+    const double before = trainer_.budget().time(trainer_.spent());
     const StepRecord record = trainer_.step();
     if (record.step == 1 || due(config_.record_every)) write(record);
     watcher_.stepped(record);
-    if (due(config_.eval_every)) evaluate();
+    if (passed(config_.eval_every, before)) evaluate();
     if (due(config_.checkpoint_every)) save();
   }
 
@@ -93,7 +102,7 @@ class Run {
       if (steps.size() == 1) throw;
       fail("{}; remove it to go on from step {}", error.what(), steps[1]);
     }
-    require(trainer_.steps_made() <= trainer_.total_steps(),
+    require(config_.budget != "steps" || trainer_.steps_made() <= trainer_.total_steps(),
             "resume: {} has made {} steps, more than the {} wanted", folder_.path().string(),
             trainer_.steps_made(), trainer_.total_steps());
   }

@@ -13,7 +13,8 @@ namespace polder::app {
 class RunWatcher {
  public:
   virtual ~RunWatcher() = default;
-  /// Before the first step, or after the jump to a checkpoint's step.
+  /// Before the first step, or after the jump to a checkpoint's step. The trainer outlives
+  /// the other calls.
   virtual void started(const Trainer&) {}
   virtual void stepped(const StepRecord&) {}
   virtual void evaluated(const EvaluationRecord&) {}

@@ -83,6 +83,16 @@ double student_t_quantile(double probability, double freedom) {
   return 0.5 * (low + high);
 }
 
+Interval mean_interval(const Summary& summary, double level) {
+  double half_width = std::numeric_limits<double>::infinity();
+  if (summary.count > 1) {
+    const auto freedom = static_cast<double>(summary.count - 1);
+    half_width = student_t_quantile(0.5 + 0.5 * level, freedom) * summary.deviation /
+                 std::sqrt(static_cast<double>(summary.count));
+  }
+  return {summary.mean - half_width, summary.mean + half_width};
+}
+
 PairedDifference paired_difference(std::span<const double> a, std::span<const double> b,
                                    double level) {
   require(a.size() == b.size() && !a.empty(), "paired_difference: {} and {} values, wanted pairs",
@@ -90,13 +100,8 @@ PairedDifference paired_difference(std::span<const double> a, std::span<const do
   std::vector<double> differences(a.size());
   for (std::size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
   const Summary summary = summarize(differences);
-  double half_width = std::numeric_limits<double>::infinity();
-  if (summary.count > 1) {
-    const auto freedom = static_cast<double>(summary.count - 1);
-    half_width = student_t_quantile(0.5 + 0.5 * level, freedom) * summary.deviation /
-                 std::sqrt(static_cast<double>(summary.count));
-  }
-  return {summary.count, summary.mean, summary.mean - half_width, summary.mean + half_width};
+  const auto [low, high] = mean_interval(summary, level);
+  return {summary.count, summary.mean, low, high};
 }
 
 }  // namespace polder::app

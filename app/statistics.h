@@ -13,14 +13,20 @@ struct Summary {
 };
 Summary summarize(std::span<const double> values);
 
+/// Confidence interval of the mean,
+///   mean -+ t_{(1 + level) / 2, n - 1} s / sqrt(n),  s the sample standard deviation.
+/// Unbounded with fewer than two values.
+struct Interval {
+  double low = 0.0, high = 0.0;
+};
+Interval mean_interval(const Summary& summary, double level = 0.95);
+
 /// Probability that Student's t with `freedom` degrees of freedom stays below `t`.
 double student_t_probability(double t, double freedom);
 /// The t below which Student's distribution holds `probability`, 0 < probability < 1.
 double student_t_quantile(double probability, double freedom);
 
-/// Mean of paired differences a_i - b_i with its confidence interval
-///   mean -+ t_{(1 + level) / 2, n - 1} s / sqrt(n),  s the standard deviation of the differences.
-/// With fewer than two pairs the interval is unbounded.
+/// Mean of paired differences a_i - b_i with its confidence interval (mean_interval).
 struct PairedDifference {
   std::int64_t count = 0;
   double mean = 0.0;

@@ -121,7 +121,9 @@ class Trainer::Impl {
                    static_cast<std::uint64_t>(config.seed)),
         rule_(known_rules().make(config.rule, optim::Settings(config.settings), arena_)),
         base_(build_optimizer(config, arena_)),
-        schedule_(schedule_of(config)) {
+        schedule_(schedule_of(config)),
+        schedule_steps_(config.steps > 0 ? config.steps : config.epochs * steps_per_epoch()),
+        budget_(config, schedule_steps_) {
     set_threads(config.threads);
     objective_.set_micro_batch(config.micro_batch);
     set_up_objective();
@@ -132,12 +134,17 @@ class Trainer::Impl {
   std::int64_t steps_per_epoch() const { return loader_.batches_per_epoch(); }
   std::int64_t batch_size() const { return config_.batch; }
   std::int64_t total_steps() const {
-    return config_.steps > 0 ? config_.steps : config_.epochs * steps_per_epoch();
+    const optim::WorkCount step =
+        optim::expected_step(known_rules().find(config_.rule), optim::Settings(config_.settings),
+                             config_.batch, steps_per_epoch());
+    return budget_.planned_steps(evaluations_of(step));
   }
+  const Budget& budget() const { return budget_; }
+  Spending spent() const { return {steps_, evaluations_of(work_), train_seconds_}; }
 
   StepRecord step() {
     const Stopwatch watch;
-    const double rate = schedule_.rate(steps_, total_steps());
+    const double rate = schedule_.rate(budget_.time(spent()), schedule_steps_);
     base_->set_rate(rate);
     const optim::StepReport report = training_step_->run(to_device(loader_.next()), steps_);
     const double norm = gradient_norm();
@@ -150,8 +157,8 @@ class Trainer::Impl {
     record.gradient_norm = report.gradient_norm.defined() ? read(report.gradient_norm) : norm;
     put_radius(report.radius, record);
     const optim::WorkCount work = objective_.work();
-    record.gradient_evaluations = work.gradients - work_before_;
-    work_before_ = work.gradients;
+    record.gradient_evaluations = work.gradients - work_.gradients;
+    work_ = work;
     if (report.decision.defined()) record.scalars.emplace_back("perturbed", read(report.decision));
     for (const auto& [name, value] : report.scalars) record.scalars.emplace_back(name, read(value));
     radius_ = record.radius;
@@ -160,6 +167,7 @@ class Trainer::Impl {
 
   EvaluationRecord evaluate() {
     EvaluationRecord record{.step = steps_, .epoch = epoch()};
+    record.evaluations = evaluations_of(work_);
     std::optional<optim::AtSnapshot> average;
     if (optim::Snapshot* weights = rule_->averaged(objective_))
       average.emplace(objective_, *weights);
@@ -169,6 +177,7 @@ class Trainer::Impl {
     if (!(best_validation_accuracy_ >= record.validation.accuracy))
       best_validation_accuracy_ = record.validation.accuracy;
     last_ = record;
+    work_ = objective_.work();  // weights made for evaluation may have cost passes
     return record;
   }
 
@@ -176,7 +185,7 @@ class Trainer::Impl {
     optim::RadiusRule* rule = radius_rule_of(*rule_);
     if (rule == nullptr) return std::nullopt;
     require(validation_.has_value(), "receipts: want held-out samples, but validation is 0");
-    base_->set_rate(schedule_.rate(steps_, total_steps()));
+    base_->set_rate(schedule_.rate(budget_.time(spent()), schedule_steps_));
     const Batch batch = to_device(peek(loader_));
     const Batch training = fresh_training_ ? to_device(peek(*fresh_training_)) : batch;
     const Batch validation = to_device(peek(*validation_));
@@ -202,10 +211,10 @@ class Trainer::Impl {
     result.test = last_.test;
     result.best_validation_accuracy = best_validation_accuracy_;
     result.radius = radius_;
-    const optim::WorkCount work = objective_.work();
-    result.gradient_evaluations = work.gradients;
-    result.forward_passes = work.forwards;
-    result.hessian_products = work.hessian_products;
+    result.gradient_evaluations = work_.gradients;
+    result.forward_passes = work_.forwards;
+    result.hessian_products = work_.hessian_products;
+    result.evaluations = evaluations_of(work_);
     result.train_seconds = train_seconds_;
     result.images_per_second =
         static_cast<double>(steps_ * config_.batch) / std::max(train_seconds_, 1e-9);
@@ -235,8 +244,12 @@ class Trainer::Impl {
 
  private:
   void set_up_objective() {
-    const auto [rate_min, rate_max] = schedule_.range(total_steps());
-    objective_.set_course({total_steps(), steps_per_epoch(), rate_min, rate_max});
+    const auto [rate_min, rate_max] = schedule_.range(schedule_steps_);
+    objective_.set_course({.steps = total_steps(),
+                           .steps_per_epoch = steps_per_epoch(),
+                           .rate_min = rate_min,
+                           .rate_max = rate_max,
+                           .done = [this] { return budget_.share(spent()); }});
     const data::Dataset& training = samples_.training();
     const auto rows = [this](std::span<const std::int64_t> indices) {
       return to_device(data::gather(samples_.training(), indices, samples_.normalization()));
@@ -320,7 +333,7 @@ class Trainer::Impl {
     visitor.visit("run/forward_passes", work.forwards);
     visitor.visit("run/hessian_products", work.hessian_products);
     objective_.set_work(work);
-    work_before_ = work.gradients;
+    work_ = work;
     visitor.visit("run/steps", steps_);
     visitor.visit("run/radius", radius_);
     visitor.visit("run/train_seconds", train_seconds_);
@@ -346,10 +359,12 @@ class Trainer::Impl {
   std::unique_ptr<optim::Rule> rule_;
   std::unique_ptr<optim::BaseOptimizer> base_;
   optim::Schedule schedule_;
+  std::int64_t schedule_steps_;  // T
+  Budget budget_;
   std::optional<optim::RecordedStep> training_step_;  // when the objective has all its data
 
   std::int64_t steps_ = 0;
-  double work_before_ = 0.0;  // gradient evaluations up to the last step
+  optim::WorkCount work_;  // up to the last step
   double train_seconds_ = 0.0;
   double radius_ = kNotMeasured;
   double best_validation_accuracy_ = kNotMeasured;
@@ -360,6 +375,8 @@ Trainer::Trainer(const Config& config) : impl_(std::make_unique<Impl>(config)) {
 Trainer::~Trainer() = default;
 std::int64_t Trainer::steps_made() const { return impl_->steps_made(); }
 std::int64_t Trainer::total_steps() const { return impl_->total_steps(); }
+const Budget& Trainer::budget() const { return impl_->budget(); }
+Spending Trainer::spent() const { return impl_->spent(); }
 std::int64_t Trainer::steps_per_epoch() const { return impl_->steps_per_epoch(); }
 std::int64_t Trainer::batch_size() const { return impl_->batch_size(); }
 StepRecord Trainer::step() { return impl_->step(); }

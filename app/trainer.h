@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "polder/app/budget.h"
 #include "polder/app/checkpoint.h"
 #include "polder/app/config.h"
 #include "polder/app/metrics.h"
@@ -35,10 +36,13 @@ class Trainer {
   ~Trainer();
 
   std::int64_t steps_made() const;
+  /// Planned, where the budget is not one of steps and steps differ in what they cost.
   std::int64_t total_steps() const;
+  const Budget& budget() const;
+  Spending spent() const;
   std::int64_t steps_per_epoch() const;
   std::int64_t batch_size() const;
-  bool finished() const { return steps_made() >= total_steps(); }
+  bool finished() const { return budget().used_up(spent()); }
 
   /// One training step. Throws Error naming step, rule and learning rate when a loss or a gradient
   /// is not finite.

@@ -18,13 +18,17 @@
 namespace polder::app {
 namespace {
 
+constexpr std::int64_t kCalibrationSteps = 50;
+
 std::int64_t cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 Config completed(Config config) {
   config.rule = Config{}.rule;
   config.settings.clear();
   if (config.out.empty()) config.out = fmt::format("runs/compare-{}-{}", config.data, config.model);
-  if (config.jobs == 0) config.jobs = config.threads > 0 ? 1 : cores();
+  // Runs side by side would take each other's time.
+  if (config.jobs == 0)
+    config.jobs = config.threads > 0 || config.budget == "seconds" ? 1 : cores();
   if (config.threads == 0) config.threads = std::max<std::int64_t>(1, cores() / config.jobs);
   return config;
 }
@@ -42,6 +46,46 @@ void open_folder(const Config& config) {
             config.out, join(differences));
   }
   write_file_atomically(file, to_toml(config, true));
+}
+
+/// Seconds of the training that `epochs` or `steps` asks for, plain, by a short run of it.
+double measured_seconds(const Config& config) {
+  Config plain = config;
+  plain.budget = "steps";
+  plain.rules = {"none"};
+  plain.seeds = 1;
+  plain.epochs = 1;
+  if (plain.steps > 0) plain.steps = std::min<std::int64_t>(plain.steps, kCalibrationSteps);
+  PlannedRun run = plan_runs(plain).front();
+  run.config.out = (fs::path(config.out) / "calibration").string();
+  fs::remove_all(run.config.out);
+  Job job(run);
+  while (!job.ended()) {
+    if (interrupted()) job.ask_to_stop();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  require(
+      job.succeeded(), "{}",
+      job.problem().empty() ? "compare: interrupted while it measured the budget" : job.problem());
+  const fs::path file = fs::path(run.config.out) / "result.json";
+  const RunResult result = parse_result(read_file(file), file.string());
+  const double share = config.steps > 0
+                           ? static_cast<double>(config.steps) / static_cast<double>(result.steps)
+                           : static_cast<double>(config.epochs);
+  return result.train_seconds * share;
+}
+
+/// A budget of seconds is measured once and then kept with the comparison.
+Config with_budget(Config config) {
+  if (config.budget != "seconds" || config.budget_size > 0.0) return config;
+  const fs::path file = fs::path(config.out) / "config.toml";
+  if (fs::exists(file)) {
+    Config found;
+    read_toml(found, read_file(file), file.string());
+    config.budget_size = found.budget == "seconds" ? found.budget_size : 0.0;
+  }
+  if (config.budget_size == 0.0) config.budget_size = measured_seconds(config);
+  return config;
 }
 
 void print_table(Screen& screen, const std::vector<std::vector<std::string>>& rows) {
@@ -135,10 +179,13 @@ void write_results(Screen& screen, const Config& config, const std::vector<Plann
 }  // namespace
 
 int compare(const Config& given) {
-  const Config config = completed(given);
-  const std::vector<PlannedRun> runs = plan_runs(config);
+  Config config = completed(given);
+  plan_runs(config);  // refuses what cannot be run before anything is made
   make_folders(config.out);
   const FolderLock lock(config.out);
+  catch_interrupts();
+  config = with_budget(config);
+  const std::vector<PlannedRun> runs = plan_runs(config);
   open_folder(config);
   std::deque<PlannedRun> waiting;
   std::copy_if(runs.begin(), runs.end(), std::back_inserter(waiting),
@@ -147,7 +194,8 @@ int compare(const Config& given) {
   screen.print(fmt::format("{} rules, {} seeds, {} on {}, in {}: {} of {} runs to make",
                            config.rules.size(), config.seeds, config.model, config.data, config.out,
                            waiting.size(), runs.size()));
-  catch_interrupts();
+  if (config.budget_size > 0.0)
+    screen.print(fmt::format("{:.4g} {} a run", config.budget_size, config.budget));
   CompareProgress progress(screen, runs.size(), runs.size() - waiting.size());
   JobQueue queue(std::move(waiting), static_cast<std::size_t>(config.jobs), progress);
   queue.work();

@@ -81,8 +81,12 @@ Plot make_plot(const Chart& chart) {
                       logarithmic ? Axis::logarithmic : Axis::round_ends);
   const double left = left_margin(y_scale, chart.y_format);
   const double right = kWidth - right_margin(chart);
-  const double first = x.low < 0.1 * x.high ? 0.0 : x.low;
-  return {chart, left, right, Scale(first, x.high, left, right, 5, Axis::fixed_ends), y_scale};
+  const bool points = std::any_of(chart.series.begin(), chart.series.end(),
+                                  [](const Series& one) { return one.mark == Mark::points; });
+  const double room = points ? 0.06 * (x.high - x.low) : 0.0;  // a point is more than its middle
+  const double first = x.low < 0.1 * x.high ? 0.0 : x.low - room;
+  return {chart, left, right, Scale(first, x.high + room, left, right, 5, Axis::fixed_ends),
+          y_scale};
 }
 
 void draw_axes(SvgPicture& picture, const Plot& plot) {
@@ -107,8 +111,18 @@ std::string go(char command, const Plot& plot, double x, double y) {
   return fmt::format("{}{:.1f} {:.1f}", command, plot.x(x), plot.y(y));
 }
 
+/// Upright bars from low to high.
+void draw_bars(SvgPicture& picture, const Plot& plot, const Series& series) {
+  for (std::size_t i = 0; i < series.x.size(); ++i)
+    if (std::isfinite(series.low[i]) && std::isfinite(series.high[i]))
+      picture.path(
+          "interval", series.colour,
+          go('M', plot, series.x[i], series.low[i]) + go('L', plot, series.x[i], series.high[i]));
+}
+
 void draw_band(SvgPicture& picture, const Plot& plot, const Series& series) {
   if (series.low.empty()) return;
+  if (series.mark == Mark::points) return draw_bars(picture, plot, series);
   std::string upper, lower;
   for (std::size_t i = 0; i < series.x.size(); ++i) {
     if (!std::isfinite(series.low[i]) || !std::isfinite(series.high[i])) continue;

@@ -13,11 +13,12 @@ enum class Mark { line, dashed, points };
 struct Series {
   std::string name{};  // written at the curve's end; empty: no label
   std::vector<double> x{}, y{};
-  std::vector<double> low{}, high{};  // a band around the curve, or empty
-  int colour = 0;                     // index into the page's palette, 0 ... kColours - 1
+  std::vector<double> low{}, high{};  // a band around the curve, bars at points, or empty
+  int colour = 0;                     // index into the page's palette: 0 ... kColours - 1, kMuted
   Mark mark = Mark::line;
 };
 inline constexpr int kColours = 8;
+inline constexpr int kMuted = kColours;  // for what stays in the background
 
 struct Chart {
   std::string title{};  // read out by screen readers

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "polder/app/report/chart.h"
+#include "polder/app/report/cost_charts.h"
 #include "polder/app/report/page.h"
 #include "polder/app/report/run_charts.h"
 #include "polder/app/report/svg.h"
@@ -36,15 +37,15 @@ Series mean_over_runs(const std::vector<Series>& runs, std::string name, int col
   return mean;
 }
 
-/// One curve a rule, over its runs.
+/// One curve a featured rule, over its runs.
 template <class Curve>
 std::vector<Series> by_rule(const std::vector<RuleOutcome>& outcomes, const Histories& histories,
                             const Curve& curve) {
   std::vector<Series> all;
-  for (std::size_t r = 0; r < outcomes.size(); ++r) {
+  for (const std::size_t r : featured(outcomes)) {
     std::vector<Series> runs;
     for (const History& history : histories[r]) runs.push_back(curve(history));
-    Series mean = mean_over_runs(runs, outcomes[r].name, static_cast<int>(r) % kColours);
+    Series mean = mean_over_runs(runs, outcomes[r].name, colour_of(outcomes, r));
     if (has_points(mean)) all.push_back(std::move(mean));
   }
   return all;
@@ -71,7 +72,7 @@ std::string accuracy_intervals(const std::vector<RuleOutcome>& outcomes) {
                     .middle = one.accuracy.mean,
                     .low = kNotMeasured,
                     .high = kNotMeasured,
-                    .colour = static_cast<int>(r) % kColours,
+                    .colour = colour_of(outcomes, r),
                     .text = fmt::format("{:.2f} ± {:.2f}", 100 * one.accuracy.mean,
                                         100 * one.accuracy.deviation)};
     for (const RunResult& run : one.runs) row.values.push_back(run.test.accuracy);
@@ -93,7 +94,7 @@ std::string difference_intervals(const std::vector<RuleOutcome>& outcomes) {
                           .middle = 100 * difference.mean,
                           .low = 100 * difference.low,
                           .high = 100 * difference.high,
-                          .colour = static_cast<int>(r) % kColours,
+                          .colour = colour_of(outcomes, r),
                           .text = fmt::format("{:+.2f}", 100 * difference.mean)});
   }
   return figure("Difference to " + outcomes.front().name, to_svg(chart),
@@ -129,6 +130,13 @@ std::string verdict(const std::vector<RuleOutcome>& outcomes) {
                      against_first(order[1]->difference, first));
 }
 
+/// "840 evaluations"
+std::string budget_text(const Config& config, const RuleOutcome& first) {
+  const bool plain = config.budget_size == 0.0 && !first.runs.empty();
+  const double size = plain ? first.evaluations.mean : config.budget_size;
+  return fmt::format("{:.4g} {}", size, config.budget);
+}
+
 std::string lead(const Config& config, const std::vector<RuleOutcome>& outcomes) {
   std::int64_t missing = 0;
   for (const RuleOutcome& outcome : outcomes) missing += outcome.missing;
@@ -138,6 +146,8 @@ std::string lead(const Config& config, const std::vector<RuleOutcome>& outcomes)
   if (config.label_noise > 0.0)
     text += fmt::format(", {:.4g} % {} label noise", 100.0 * config.label_noise,
                         config.label_noise_kind);
+  if (config.budget != "steps")
+    text += "; every rule gets " + budget_text(config, outcomes.front());
   if (missing > 0) text += fmt::format("; {} runs are missing", missing);
   return text + ".";
 }
@@ -147,8 +157,9 @@ std::string final_table(const std::vector<RuleOutcome>& outcomes) {
   return table({.head = rows.front(),
                 .rows = {rows.begin() + 1, rows.end()},
                 .note = "Mean and standard deviation over seeds; differences in points of test "
-                        "accuracy with their 95 % confidence interval; gradient evaluations and "
-                        "training time of one run."});
+                        "accuracy with their 95 % confidence interval; steps, gradient "
+                        "evaluations (a forward pass counts a third, a Hessian-vector product two) "
+                        "and training time of one run."});
 }
 
 std::vector<Series> accuracies(const std::vector<RuleOutcome>& outcomes, const Histories& histories,
@@ -178,6 +189,7 @@ std::string comparison_report(const Config& config, const std::vector<RuleOutcom
       fmt::format("<p class=\"verdict\">{}</p>\n", escaped(verdict(outcomes))) +
       section("Result", {accuracy_intervals(outcomes), difference_intervals(outcomes),
                          final_table(outcomes)}) +
+      section("Cost", cost_figures(outcomes, histories)) +
       section(
           "Learning",
           {curves("Test accuracy", "right answers", ValueFormat::percent,

@@ -57,6 +57,7 @@ svg .value { font-size: 12px; }
 .curve.c2, .interval.c2 { stroke: var(--k2); } .curve.c3, .interval.c3 { stroke: var(--k3); }
 .curve.c4, .interval.c4 { stroke: var(--k4); } .curve.c5, .interval.c5 { stroke: var(--k5); }
 .curve.c6, .interval.c6 { stroke: var(--k6); } .curve.c7, .interval.c7 { stroke: var(--k7); }
+.interval.c8 { stroke: var(--axis); } .dot.c8, .seed.c8 { fill: var(--axis); }
 .band.c0, .dot.c0, .seed.c0, svg .name.c0 { fill: var(--k0); }
 .band.c1, .dot.c1, .seed.c1, svg .name.c1 { fill: var(--k1); }
 .band.c2, .dot.c2, .seed.c2, svg .name.c2 { fill: var(--k2); }

@@ -6,6 +6,8 @@
 #include "app/program.h"
 #include "app/temporary_folder.h"
 #include "polder/app/files.h"
+#include "polder/app/metrics.h"
+#include "polder/app/toml.h"
 
 namespace polder::app {
 namespace {
@@ -146,6 +148,27 @@ TEST(Program, AComparisonLeavesTableResultsAndReport) {
   EXPECT_THAT(read_file(folder / "table/results.json"), HasSubstr("\"rule\": \"sam:rho=0.2\""));
   EXPECT_THAT(read_file(folder / "table/report.html"), HasSubstr("sam rho=0.2"));
   EXPECT_TRUE(fs::exists(folder / "table/runs/sam-rho=0.1-seed2/result.json"));
+}
+
+TEST(Program, SecondsAreMeasuredOnceAndThenTheSameForEveryRule) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments = {
+      "compare",     "--data", "spirals",   "--model", "mlp",          "--rules",
+      "none",        "sam",    "--seeds",   "1",       "--steps",      "30",
+      "--batch",     "20",     "--threads", "1",       "--train-size", "100",
+      "--test-size", "50",     "--out",     "table",   "--budget",     "seconds"};
+  ASSERT_EQ(run_program(arguments, folder.path()).exit_status, 0);
+  Config config;
+  read_toml(config, read_file(folder / "table/config.toml"), "config");
+  EXPECT_GT(config.budget_size, 0.0);
+  for (const char* run : {"none-seed1", "sam-seed1"}) {
+    const fs::path file = folder / "table/runs" / run / "result.json";
+    const RunResult result = parse_result(read_file(file), "result");
+    EXPECT_GE(result.train_seconds, config.budget_size * (1 - 1e-9)) << run;
+  }
+  const Outcome again = run_program(arguments, folder.path());
+  EXPECT_EQ(again.exit_status, 0) << again.error;
+  EXPECT_THAT(again.output, HasSubstr("0 of 2 runs to make"));
 }
 
 TEST(Program, AComparisonThatCannotStartIsOneSentence) {

@@ -120,13 +120,54 @@ def check_comparison(polder: str, folder: pathlib.Path) -> None:
     for heading in ("Test accuracy", "Training accuracy", "Radius", "Gradient norm"):
         assert any(f.find("h3").text == heading for f in page.iter("figure")), heading
     figure(page, "Difference to none")
+    figure(page, "Test accuracy against gradient evaluations")
+
+
+def bar_ends(svg: ElementTree.Element) -> list[tuple[float, float]]:
+    """Low and high end of each upright bar, in pixels."""
+    return [(y0, y1) for _, y0, _, y1 in (numbers(p.get("d")) for p in svg.iter("path")
+                                          if p.get("class").startswith("interval"))]
+
+
+def check_equal_evaluations(polder: str, folder: pathlib.Path) -> None:
+    """Every rule spends the same; the bars are Student's interval; more rules than names are greyed."""
+    out = folder / "equal"
+    radii = ["0.01", "0.02", "0.03", "0.04", "0.05", "0.06", "0.07"]
+    rules = ["none", "k_sam", "ae_sam", *(f"sam:rho={radius}" for radius in radii)]
+    subprocess.run([polder, "compare", *SMALL, "--rules", *rules, "--seeds", "3", "--budget", "evaluations",
+                    "--eval-every", "15", "--out", out], check=True, stdout=subprocess.DEVNULL)
+    page = parse(out / "report.html")
+    for svg in page.iter("svg"):
+        check_inside(svg)
+    results = json.loads((out / "results.json").read_text())["rules"]
+    for rule in results:
+        for run in rule["runs"]:
+            assert 60 - 1e-6 <= run["evaluations"] < 62, (rule["rule"], run["evaluations"])
+    assert results[0]["steps"]["mean"] == 60 and results[3]["steps"]["mean"] == 30
+    svg = figure(page, "Test accuracy against training time").find("svg")
+    shown = sorted(value_at(svg, y, 0.01) for ends in bar_ends(svg) for y in ends)
+    wanted = []
+    for rule in results:
+        accuracy = rule["test_accuracy"]
+        half = 4.302652729911275 * accuracy["deviation"] / 3**0.5
+        wanted += [max(0.0, accuracy["mean"] - half), min(1.0, accuracy["mean"] + half)]
+    assert len(shown) == len(wanted) == 20
+    for a, b in zip(shown, sorted(wanted)):
+        assert abs(a - b) < 0.004, (a, b)
+    names = [t for t in svg.iter("text") if t.get("class").startswith("name")]
+    assert len(names) == 8 and sum("c8" in c.get("class") for c in svg.iter("circle")) == 2
+    svg = figure(page, "Test accuracy over gradient evaluations").find("svg")
+    assert len(curve_ends(svg)) == 8
+    headings = [f.find("h3").text for f in page.iter("figure")]
+    assert "Test accuracy against gradient evaluations" not in headings  # all at the same place
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         check_run(sys.argv[1], pathlib.Path(folder))
         check_comparison(sys.argv[1], pathlib.Path(folder))
-    print("both reports are well-formed, self-contained and true")
+        check_equal_evaluations(sys.argv[1], pathlib.Path(folder))
+    print("the reports are well-formed, self-contained and true")
     return 0
 
 

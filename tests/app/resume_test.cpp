@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <random>
@@ -133,6 +134,33 @@ TEST(Resume, AStoppedComparisonMakesOnlyTheMissingRuns) {
   EXPECT_EQ(runs_of(folder / "parts").size(), 6U);
   for (const fs::path& name : names)
     expect_same_run(folder / "whole" / "runs" / name, folder / "parts" / "runs" / name, 25);
+}
+
+TEST(Resume, AStoppedComparisonAtEqualEvaluationsEndsLikeAWholeOne) {
+  const TemporaryFolder folder;
+  const auto comparison = [](const std::string& out) {
+    std::vector<std::string> arguments = comparison_in(out);
+    const auto rules = std::find(arguments.begin(), arguments.end(), "lets_sam");
+    arguments.insert(rules, {"ae_sam:rho=0.3", "k_sam"});
+    for (const char* more : {"--budget", "evaluations", "--budget-size", "60", "--seeds", "1"})
+      arguments.emplace_back(more);
+    return arguments;
+  };
+  ASSERT_EQ(run_program(comparison("whole"), folder.path()).exit_status, 0);
+  Program program(comparison("parts"), folder.path());
+  const fs::path first = folder / "parts/runs/none-seed1/metrics.jsonl";
+  while (!fs::exists(first) || fs::file_size(first) == 0) ASSERT_FALSE(program.ends_within(1));
+  program.send(SIGINT);
+  EXPECT_EQ(program.wait().exit_status, 130);
+  const Outcome outcome = run_program({"compare", "--resume", "parts"}, folder.path());
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.error;
+  for (const fs::path& name : runs_of(folder / "whole")) {
+    const fs::path run = folder / "whole/runs" / name;
+    const RunResult result = parse_result(read_file(run / "result.json"), "result");
+    EXPECT_GE(result.evaluations, 60.0 - 1e-6);
+    EXPECT_LT(result.evaluations, 60.0 + 6.0);  // less than the dearest step
+    expect_same_run(run, folder / "parts/runs" / name, result.steps);
+  }
 }
 
 }  // namespace
