@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 page=${1:-build/cpu/bench/results.md}
-programs=(flat_bench matmul_bench conv2d_bench training_step_bench)
+programs=(flat_bench matmul_bench conv2d_bench training_step_bench rules_bench)
 scripts/build.sh cpu "${programs[@]}" >&2
 
 cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)
