@@ -209,12 +209,23 @@ struct CommandLine {
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
 
+  /// Throws CLI11's errors.
+  void parse(const std::vector<std::string>& arguments) {
+    std::vector<std::string> backwards = with_negative_values(arguments);
+    std::reverse(backwards.begin(), backwards.end());
+    app.parse(backwards);
+  }
+
+  void require_no_extras() const {
+    for (const CLI::App* used : app.get_subcommands())
+      if (!used->remaining().empty()) refuse(*used, used->remaining().front());
+  }
+
   /// What the parsed arguments ask for.
   std::function<int()> chosen() const {
     const auto used = app.get_subcommands();
     if (used.empty()) return print(app.help());
-    const std::vector<std::string> extras = used.front()->remaining();
-    if (!extras.empty()) refuse(*used.front(), extras.front());
+    require_no_extras();
     for (const auto& [options, run] : others)
       if (options->parsed()) return run;
     const Config config = config_from(flags);
@@ -239,10 +250,8 @@ std::function<int()> parse_command_line(const std::vector<std::string>& argument
   CommandLine line;
   require_known_command(line.app, arguments);
   if (arguments.empty()) return print(line.app.help());
-  std::vector<std::string> backwards = with_negative_values(arguments);
-  std::reverse(backwards.begin(), backwards.end());
   try {
-    line.app.parse(backwards);
+    line.parse(arguments);
   } catch (const CLI::CallForHelp&) {
     const auto used = line.app.get_subcommands();
     return print((used.empty() ? line.app : *used.front()).help());
@@ -255,6 +264,19 @@ std::function<int()> parse_command_line(const std::vector<std::string>& argument
     throw UsageError(problem.what());
   }
   return line.chosen();
+}
+
+Config parse_train_options(const std::vector<std::string>& options) {
+  std::vector<std::string> arguments = {"train"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  CommandLine line;
+  try {
+    line.parse(arguments);
+  } catch (const CLI::ParseError& problem) {
+    throw UsageError(problem.what());
+  }
+  line.require_no_extras();
+  return config_from(line.flags);
 }
 
 }  // namespace polder::app

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "polder/app/config.h"
 #include "polder/core/error.h"
 
 namespace polder::app {
@@ -18,5 +19,9 @@ class UsageError : public Error {
 /// returns the exit status. Throws UsageError on an unknown command or option (naming the nearest),
 /// Error on a bad value or file.
 std::function<int()> parse_command_line(const std::vector<std::string>& arguments);
+
+/// The configuration that the options of `polder train` describe, for programs that take the same.
+/// Throws UsageError and Error as above, UsageError also when they ask for help.
+Config parse_train_options(const std::vector<std::string>& options);
 
 }  // namespace polder::app

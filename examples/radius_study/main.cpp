@@ -138,10 +138,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    std::vector<std::string> arguments = {"train"};
-    arguments.insert(arguments.end(), argv + 2, argv + argc);
+    const std::vector<std::string> options(argv + 2, argv + argc);
     kernels::set_thread_count(1);
-    experiment->second(app::parse_command_line(arguments).config);
+    experiment->second(app::parse_train_options(options));
   } catch (const std::exception& error) {
     fmt::print(stderr, "radius_study: {}\n", error.what());
     return 1;
