@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <type_traits>
 
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
@@ -7,30 +11,63 @@
 namespace polder::kernels::cpu {
 namespace {
 
-/// From large to small, NaN at the end.
+/// Unsigned numbers in the order of ranks: larger values have larger ones, NaN the least, and the
+/// two zeros the same.
 template <class T>
-bool ranks_before(T a, T b) {
-  return a > b || (std::isnan(b) && !std::isnan(a));
+auto rank_of(T x) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  if (std::isnan(x)) return Bits{0};
+  const auto bits = std::bit_cast<Bits>(x + T{0});
+  const Bits sign = Bits{1} << (8 * sizeof(T) - 1);
+  return (bits & sign) != 0 ? static_cast<Bits>(~bits) : static_cast<Bits>(bits | sign);
 }
 
-/// Calls chosen(i) in ascending i for the k largest of x[i] among the i in [0, n) that are
-/// candidates; ties go to the lower i. Linear time: the k-th value is found without sorting.
-template <class T, class Candidate, class Chosen>
-void for_largest(const T* x, std::int64_t n, std::int64_t k, Candidate&& candidate,
-                 Chosen&& chosen) {
-  const Tensor copy = Tensor::empty({n}, dtype_of<T>);
-  T* values = copy.data<T>();
+/// The rank of the k-th largest, and how many of that rank are among the k.
+template <class Bits>
+struct Cut {
+  Bits rank = 0;
+  std::int64_t ties = 0;
+};
+
+/// Byte by byte from the highest: counting instead of sorting needs no copy of x. 1 <= k <= number
+/// of candidates.
+template <class T, class Candidate>
+auto find_cut(const T* x, std::int64_t n, std::int64_t k, const Candidate& candidate) {
+  using Bits = decltype(rank_of(T{}));
+  Cut<Bits> cut;
+  Bits known = 0;  // the bytes of the rank that are found
+  for (int shift = 8 * (static_cast<int>(sizeof(T)) - 1); shift >= 0; shift -= 8) {
+    std::array<std::int64_t, 256> counts{};
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (!candidate(i)) continue;
+      const Bits rank = rank_of(x[i]);
+      if ((rank & known) == cut.rank) ++counts[(rank >> shift) & 255U];
+    }
+    std::size_t byte = 255;
+    while (counts[byte] < k) k -= counts[byte--];
+    cut.rank |= static_cast<Bits>(byte) << shift;
+    known |= Bits{255} << shift;
+  }
+  cut.ties = k;
+  return cut;
+}
+
+/// Calls decide(i, among) in ascending i: whether x[i] is among the k largest of the candidates;
+/// ties go to the lower i.
+template <class T, class Candidate, class Decide>
+void for_largest(const T* x, std::int64_t n, std::int64_t k, const Candidate& candidate,
+                 const Decide& decide) {
   std::int64_t count = 0;
-  for (std::int64_t i = 0; i < n; ++i)
-    if (candidate(i)) values[count++] = x[i];
-  if (k = std::min(k, count); k <= 0) return;
-  std::nth_element(values, values + k - 1, values + count, ranks_before<T>);
-  const T last = values[k - 1];
-  std::int64_t ties = k;  // how many of the values equal to the last one have room
-  for (std::int64_t i = 0; i < k; ++i) ties -= ranks_before(values[i], last) ? 1 : 0;
+  for (std::int64_t i = 0; i < n; ++i) count += candidate(i) ? 1 : 0;
+  k = std::min(k, count);
+  if (k <= 0) {
+    for (std::int64_t i = 0; i < n; ++i) decide(i, false);
+    return;
+  }
+  auto [last, ties] = find_cut(x, n, k, candidate);
   for (std::int64_t i = 0; i < n; ++i) {
-    if (!candidate(i) || ranks_before(last, x[i])) continue;
-    if (ranks_before(x[i], last) || ties-- > 0) chosen(i);
+    const auto rank = rank_of(x[i]);
+    decide(i, candidate(i) && (rank > last || (rank == last && ties-- > 0)));
   }
 }
 
@@ -46,7 +83,9 @@ void CpuBackend::largest(const Tensor& x, std::int64_t k, Tensor& index) {
     std::int64_t* next = index.data<std::int64_t>();
     for_largest(
         x.data<T>(), x.numel(), k, [](std::int64_t) { return true; },
-        [&](std::int64_t i) { *next++ = i; });
+        [&](std::int64_t i, bool among) {
+          if (among) *next++ = i;
+        });
   });
 }
 
@@ -54,13 +93,11 @@ void CpuBackend::mark_largest(const Tensor& x, const Tensor& candidates, std::in
                               Tensor& mask) {
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const Tensor chosen = Tensor::zeros(x.shape(), x.dtype());
     const T* open = candidates.data<T>();
-    T* marks = chosen.data<T>();
+    T* marks = mask.data<T>();  // may be `open`: each is read before it is written
     for_largest(
         x.data<T>(), x.numel(), k, [=](std::int64_t i) { return open[i] != 0; },
-        [=](std::int64_t i) { marks[i] = T{1}; });
-    mask.copy_from(chosen);
+        [=](std::int64_t i, bool among) { marks[i] = among ? T{1} : T{0}; });
   });
 }
 

@@ -97,6 +97,16 @@ TEST_P(SelectTest, MarksWithManyTies) {
     EXPECT_EQ(host(marked(x, all, k)), mask_of(sorted_choice(host(x), ones(40000), k), 40000));
 }
 
+TEST(SelectOnTheCpu, NeedsNoMemoryOfItsOwn) {
+  const Tensor x = Tensor::zeros({123457}), all = Tensor::zeros({123457});
+  Tensor mask = Tensor::empty({123457});
+  backend_of(kCpu).fill(1.0, mask);
+  Allocator& memory = allocator_of(kCpu);
+  memory.reset_peak();
+  backend_of(kCpu).mark_largest(x, mask, 1000, mask);
+  EXPECT_EQ(memory.stats().peak_bytes, memory.stats().bytes_in_use);
+}
+
 TEST_P(SelectTest, BranchesOnWhatTheDeviceKnows) {
   Tensor y = upload({0.0});
   const auto runs = [&](double decision) {
