@@ -3,7 +3,9 @@
 #include "polder/optim/rules/ae_sam.h"
 #include "polder/optim/rules/agnostic_sam.h"
 #include "polder/optim/rules/asam.h"
+#include "polder/optim/rules/au_sam.h"
 #include "polder/optim/rules/curvature_sam.h"
+#include "polder/optim/rules/delta_sam.h"
 #include "polder/optim/rules/esam.h"
 #include "polder/optim/rules/fisher_sam.h"
 #include "polder/optim/rules/friendly_sam.h"
@@ -58,6 +60,8 @@ RuleRegistry built_in_rules() {
   rules.add(saf_entry());
   rules.add(mesa_entry());
   rules.add(ae_look_sam_entry());
+  rules.add(delta_sam_entry());
+  rules.add(au_sam_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
   return rules;

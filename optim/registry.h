@@ -66,6 +66,7 @@ struct RuleCost {
   WorkCount perturbed{};  // further, on a step that leaves w
   double perturbing = 1;  // share of the steps that are expected to leave w, where not all do
   WorkCount epoch{};      // further, on the first step of an epoch
+  WorkCount opening{};    // further, on every step of epoch 0
   int kept = 0, scratch = 0;
 };
 

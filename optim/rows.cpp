@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "polder/optim/scalars.h"
+
 namespace polder::optim {
 
 Batch gather(const Batch& batch, const Tensor& index) {
@@ -23,15 +25,7 @@ void put_rows(const Tensor& rows, const Tensor& index, Tensor& table) {
   kernels::backend_of(table).put_rows(rows, index, table);
 }
 
-Tensor mean(const Tensor& losses) {
-  kernels::Backend& backend = kernels::backend_of(losses);
-  Tensor exact = Tensor::empty(losses.shape(), DType::float64, losses.device());
-  backend.cast(losses, exact);
-  Tensor mean = Tensor::empty(Shape{}, DType::float64, losses.device());
-  backend.reduce(kernels::Reduction::sum, exact, {.n = losses.numel()}, mean);
-  backend.affine(mean, 1.0 / static_cast<double>(losses.numel()), 0.0, mean);
-  return mean;
-}
+Tensor mean(const Tensor& losses) { return average(wide(losses)); }
 
 Tensor largest(const Tensor& x, std::int64_t count) {
   require(count >= 1 && count <= x.numel(), "largest: {} rows of {}, want at least 1 and no more",

@@ -60,7 +60,13 @@ Tensor larger(const Tensor& a, const Tensor& b) { return combine(Binary::max, a,
 Tensor smaller(const Tensor& a, const Tensor& b) { return combine(Binary::min, a, b); }
 
 Tensor at_least(const Tensor& a, const Tensor& b) {
-  return affine(map(Unary::step, difference(b, a)), -1.0, 1.0);
+  return affine(map(Unary::step, affine(difference(a, b), -1.0)), -1.0, 1.0);
+}
+
+Tensor wide(const Tensor& x) {
+  Tensor y = Tensor::empty(x.shape(), DType::float64, x.device());
+  backend_of(x).cast(x, y);
+  return y;
 }
 
 Tensor constant(double value, Device device) {
@@ -81,6 +87,8 @@ Tensor all_finite(const Tensor& x) {
   // x - x is 0 for numbers and NaN for the rest; NaN is not larger than 0.
   return map(Unary::step, affine(total(difference(x, x)), 1.0, 1.0));
 }
+
+Tensor positive(const Tensor& x) { return product(map(Unary::step, x), all_finite(x)); }
 
 void assign_if(const Tensor& flag, const Tensor& x, Tensor& y) {
   Tensor row = Tensor::empty({1}, DType::int64, y.device());

@@ -24,10 +24,14 @@ Tensor total(const Tensor& x);
 Tensor average(const Tensor& x);
 /// 1 where a >= b (and where either is NaN), else 0.
 Tensor at_least(const Tensor& a, const Tensor& b);
+/// x of any element type in float64.
+Tensor wide(const Tensor& x);
 /// 0-d float64, a host number on the device.
 Tensor constant(double value, Device device);
 /// 1 when every element is finite, else 0: 0-d.
 Tensor all_finite(const Tensor& x);
+/// 1 when x (0-d) is a finite number > 0, else 0.
+Tensor positive(const Tensor& x);
 /// y <- x where flag (0-d, 0 or 1) is 1; otherwise y keeps its bits, whatever x holds.
 void assign_if(const Tensor& flag, const Tensor& x, Tensor& y);
 

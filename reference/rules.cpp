@@ -31,6 +31,8 @@ const std::map<std::string, MakeRule>& rules() {
       {"curvature_sam", make_curvature_sam},
       {"gam", make_gam},
       {"ae_look_sam", make_ae_look_sam},
+      {"delta_sam", make_delta_sam},
+      {"au_sam", make_au_sam},
   };
   return all;
 }

@@ -32,5 +32,7 @@ std::unique_ptr<Rule> make_vasso(const Settings& settings);
 std::unique_ptr<Rule> make_curvature_sam(const Settings& settings);
 std::unique_ptr<Rule> make_gam(const Settings& settings);
 std::unique_ptr<Rule> make_ae_look_sam(const Settings& settings);
+std::unique_ptr<Rule> make_delta_sam(const Settings& settings);
+std::unique_ptr<Rule> make_au_sam(const Settings& settings);
 
 }  // namespace polder::reference

@@ -40,7 +40,8 @@ Outcome costs_what_is_published(const Subject& subject) {
   }
   const optim::RuleCost cost = cost_of(subject.entry, trial_of(subject.entry), NetProblem::kRows);
   const double epochs = kSteps / static_cast<double>(NetProblem::kStepsPerEpoch);
-  const WorkCount wanted = kSteps * cost.step + perturbed * cost.perturbed + epochs * cost.epoch;
+  const WorkCount wanted = kSteps * cost.step + perturbed * cost.perturbed + epochs * cost.epoch +
+                           static_cast<double>(NetProblem::kStepsPerEpoch) * cost.opening;
   const WorkCount found = training.problem.objective.work();
   const double error = std::max({std::abs(found.gradients - wanted.gradients),
                                  std::abs(found.forwards - wanted.forwards),
