@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "polder/app/domains.h"
 #include "polder/core/error.h"
 #include "polder/core/text.h"
 
@@ -48,6 +49,10 @@ std::vector<Field> data_fields() {
              {"symmetric", "asymmetric"}),
       choice("augment", &Config::augment, "what happens to training images",
              {"none", "flip", "crop_flip", "crop_flip_cutout"}),
+      row("domains", &Config::domains,
+          "angles by which images are rotated, a domain each, as in 0,15,30; empty: none"),
+      row("leave_out", &Config::leave_out,
+          "the domain that is tested and not trained on; empty: all are both"),
   };
 }
 
@@ -174,19 +179,6 @@ std::string parse_text(const Field& field, const std::string& text) {
   return text;
 }
 
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  std::string part;
-  for (const char letter : text + separator) {
-    if (letter != separator) {
-      part += letter;
-    } else if (!part.empty()) {
-      parts.push_back(std::exchange(part, {}));
-    }
-  }
-  return parts;
-}
-
 }  // namespace
 
 const std::vector<Field>& fields() {
@@ -273,6 +265,20 @@ void require_consistent(const Config& config) {
           config.budget_size);
   require(!config.nesterov || config.momentum > 0.0,
           "nesterov: looks ahead along the momentum, but momentum is 0");
+  domains_of(config);
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::string part;
+  for (const char letter : text + separator) {
+    if (letter != separator) {
+      part += letter;
+    } else if (!part.empty()) {
+      parts.push_back(std::exchange(part, {}));
+    }
+  }
+  return parts;
 }
 
 std::vector<std::string> fixed_differences(const Config& a, const Config& b) {

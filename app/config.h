@@ -20,6 +20,8 @@ struct Config {
   double label_noise = 0.0;
   std::string label_noise_kind = "symmetric";
   std::string augment = "none";
+  std::string domains;
+  std::string leave_out;
 
   // model
   std::string model = "lenet";
@@ -110,6 +112,9 @@ struct RuleSpec {
 RuleSpec parse_rule(const std::string& text);
 /// Inverse of parse_rule: settings in alphabetical order.
 std::string to_string(const RuleSpec& spec);
+
+/// The parts between separators; empty ones are left out.
+std::vector<std::string> split(const std::string& text, char separator);
 
 /// Throws Error when fields contradict each other.
 void require_consistent(const Config& config);

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "polder/app/domains.h"
 #include "polder/core/error.h"
 #include "polder/core/random.h"
 #include "polder/data/cifar.h"
 #include "polder/data/idx.h"
 #include "polder/data/label_noise.h"
+#include "polder/data/rotation.h"
 #include "polder/data/split.h"
 #include "polder/data/synthetic.h"
 
@@ -57,6 +59,21 @@ std::vector<std::int64_t> stratified_part(const data::Dataset& dataset, std::int
   return data::stratified_split(data::labels_of(dataset), std::vector{share, 1.0 - share}, seed)[0];
 }
 
+/// The samples `indices`, shared out evenly and stratified over the domains that are `present`.
+std::unique_ptr<data::Dataset> in_domains(const data::Dataset& dataset,
+                                          const std::vector<std::int64_t>& indices,
+                                          const Domains& domains,
+                                          const std::vector<std::int64_t>& present,
+                                          std::uint64_t seed) {
+  const std::vector<double> shares(present.size(), 1.0 / static_cast<double>(present.size()));
+  const auto parts = data::stratified_split(at(data::labels_of(dataset), indices), shares, seed);
+  std::vector<std::int64_t> domain_of(static_cast<std::size_t>(dataset.size()), present.front());
+  for (std::size_t p = 0; p < parts.size(); ++p)
+    for (const std::int64_t index : at(indices, parts[p]))
+      domain_of[static_cast<std::size_t>(index)] = present[p];
+  return std::make_unique<data::RotatedSet>(dataset, domains.angles, std::move(domain_of));
+}
+
 }  // namespace
 
 data::Augmentation augmentation_of(const std::string& name, std::int64_t height) {
@@ -69,11 +86,13 @@ data::Augmentation augmentation_of(const std::string& name, std::int64_t height)
 
 Samples::Samples(const Config& config) {
   load(config);
+  make_domains(config);
   make_noise(config);
   hold_out(config);
   normalization_ = data::measure_normalization(*training_, training_indices_);
   loader_options_ = {.batch_size = config.batch,
                      .drop_last = true,
+                     .balanced = !config.domains.empty(),
                      .normalization = normalization_,
                      .seed = seed_for(config, "loader")};
   if (config.augment == "none") return;
@@ -89,6 +108,17 @@ void Samples::load(const Config& config) {
       stratified_part(*clean_, config.train_size, "train_size", seed_for(config, "train_size"));
   test_indices_ =
       stratified_part(*test_, config.test_size, "test_size", seed_for(config, "test_size"));
+}
+
+void Samples::make_domains(const Config& config) {
+  const Domains domains = domains_of(config);
+  if (domains.angles.empty()) return;
+  upright_ = std::move(clean_);
+  upright_test_ = std::move(test_);
+  clean_ = in_domains(*upright_, training_indices_, domains, domains.trained(),
+                      seed_for(config, "domains"));
+  test_ = in_domains(*upright_test_, test_indices_, domains, domains.tested(),
+                     seed_for(config, "domains/test"));
 }
 
 void Samples::make_noise(const Config& config) {
@@ -126,6 +156,7 @@ data::Loader Samples::validation_loader(double share) const {
   const auto wanted = static_cast<std::int64_t>(share * static_cast<double>(options.batch_size));
   options.batch_size =
       std::clamp(wanted, std::int64_t{1}, static_cast<std::int64_t>(validation_indices_.size()));
+  options.balanced = false;
   options.seed ^= 1;
   options.prefetch = 1;
   return data::Loader(*training_, validation_indices_, options);

@@ -15,8 +15,10 @@ namespace polder::app {
 /// The samples of a run. Everything is decided by the configuration: size, noise and split by its
 /// seed, so that two rules with one seed see the same samples in the same order.
 ///
-/// Order: a stratified part of the training samples; label noise on it; then a stratified part held
-/// out for validation. The held-out labels are as noisy as the others, as they would be in life.
+/// Order: a stratified part of the training samples; their domains, stratified shares of it that
+/// are shown under an angle each, while all test samples are shown under the angle left out; label
+/// noise; then a stratified part held out for validation. The held-out labels are as noisy as the
+/// others, as they would be in life.
 class Samples {
  public:
   /// Throws Error when the files are missing or broken or the sizes do not fit.
@@ -32,7 +34,8 @@ class Samples {
   /// Measured on the training indices.
   const data::Normalization& normalization() const { return normalization_; }
 
-  /// Endless batches of the training and of the held-out samples, augmented alike.
+  /// Endless batches of the training and of the held-out samples, augmented alike. Training batches
+  /// hold the same number of samples of every domain.
   data::Loader training_loader() const;
   /// `share`: rows of a validation batch as a share of the training batch.
   data::Loader validation_loader(double share = 1.0) const;
@@ -41,9 +44,11 @@ class Samples {
 
  private:
   void load(const Config& config);
+  void make_domains(const Config& config);
   void make_noise(const Config& config);
   void hold_out(const Config& config);
 
+  std::unique_ptr<data::Dataset> upright_, upright_test_;  // under the domains, when there are any
   std::unique_ptr<data::Dataset> clean_, training_, test_;
   std::vector<std::int64_t> training_indices_, validation_indices_, test_indices_;
   data::Normalization normalization_;

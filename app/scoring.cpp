@@ -35,6 +35,7 @@ Batch batch_on(Batch batch, Device device) {
   batch.targets = tensor_on(batch.targets, device);
   batch.indices = tensor_on(batch.indices, device);
   batch.row_ids = tensor_on(batch.row_ids, device);
+  batch.domains = tensor_on(batch.domains, device);
   return batch;
 }
 

@@ -25,6 +25,9 @@ class Dataset {
   virtual std::int64_t label(std::int64_t i) const = 0;
   /// Writes the values of sample i. Throws Error when i or the size of `out` is wrong.
   virtual void read(std::int64_t i, std::span<float> out) const = 0;
+  /// Number of sources that the samples come from, and that of sample i, in [0, domains).
+  virtual std::int64_t domains() const { return 1; }
+  virtual std::int64_t domain(std::int64_t) const { return 0; }
 };
 
 /// Labels of all samples, and the positions 0 .. size-1.
@@ -98,6 +101,8 @@ class RelabelledSet final : public Dataset {
   std::int64_t classes() const override { return base_.classes(); }
   std::int64_t label(std::int64_t i) const override;
   void read(std::int64_t i, std::span<float> out) const override { base_.read(i, out); }
+  std::int64_t domains() const override { return base_.domains(); }
+  std::int64_t domain(std::int64_t i) const override { return base_.domain(i); }
 
   const Dataset& clean() const { return base_; }
 

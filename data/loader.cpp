@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "polder/core/error.h"
+#include "polder/data/epoch_order.h"
 #include "polder/data/prefetcher.h"
 #include "polder/data/shuffle.h"
 
@@ -21,6 +22,7 @@ Batch room_for(std::int64_t rows, const Dataset& dataset) {
   batch.inputs = Tensor::empty(batch_shape(rows, dataset.sample_shape()));
   batch.targets = Tensor::empty({rows}, DType::int64);
   batch.indices = Tensor::empty({rows}, DType::int64);
+  if (dataset.domains() > 1) batch.domains = Tensor::empty({rows}, DType::int64);
   return batch;
 }
 
@@ -33,11 +35,15 @@ void fill_batch(const Dataset& dataset, std::span<const std::int64_t> indices,
     batch.inputs = batch.inputs.slice(0, rows);
     batch.targets = batch.targets.slice(0, rows);
     batch.indices = batch.indices.slice(0, rows);
+    if (batch.domains.defined()) batch.domains = batch.domains.slice(0, rows);
   }
   const auto width = static_cast<std::size_t>(dataset.sample_shape().numel());
   float* inputs = batch.inputs.data<float>();
   std::int64_t* targets = batch.targets.data<std::int64_t>();
   std::ranges::copy(indices, batch.indices.data<std::int64_t>());
+  if (batch.domains.defined())
+    std::ranges::transform(indices, batch.domains.data<std::int64_t>(),
+                           [&](std::int64_t index) { return dataset.domain(index); });
   for (const std::int64_t index : indices) {
     prepare_sample(dataset, index, preparation, epoch, scratch, {inputs, width});
     *targets++ = dataset.label(index);
@@ -51,8 +57,20 @@ struct Plan {
   std::vector<std::int64_t> indices;
   LoaderOptions options;
   Preparation preparation;
+  std::vector<std::vector<std::int64_t>> groups;  // of the domains, when batches are balanced
 
-  std::int64_t size() const { return static_cast<std::int64_t>(indices.size()); }
+  /// Samples of an epoch.
+  std::int64_t size() const {
+    return options.balanced ? balanced_size(groups) : static_cast<std::int64_t>(indices.size());
+  }
+  std::vector<std::int64_t> order(std::int64_t epoch) const {
+    if (options.balanced)
+      return balanced_order(options.shuffle ? shuffled_groups(groups, options.seed, epoch) : groups,
+                            options.batch_size);
+    if (!options.shuffle) return indices;
+    return shuffled(indices,
+                    random_key(options.seed, "shuffle", static_cast<std::uint32_t>(epoch)));
+  }
   std::int64_t batches_per_epoch() const {
     const std::int64_t batch = options.batch_size;
     return options.drop_last ? size() / batch : (size() + batch - 1) / batch;
@@ -75,10 +93,7 @@ class Walk {
   void fill(Batch& batch) {
     const LoaderPosition here = position_;
     if (order_epoch_ != here.epoch) {
-      order_ = plan_.options.shuffle
-                   ? shuffled(plan_.indices, random_key(plan_.options.seed, "shuffle",
-                                                        static_cast<std::uint32_t>(here.epoch)))
-                   : plan_.indices;
+      order_ = plan_.order(here.epoch);
       order_epoch_ = here.epoch;
     }
     const std::int64_t rows = std::min(plan_.options.batch_size, plan_.size() - here.offset);
@@ -96,12 +111,19 @@ class Walk {
   std::int64_t order_epoch_ = -1;
 };
 
+void check_indices(const Dataset& dataset, const std::vector<std::int64_t>& indices) {
+  require(!indices.empty(), "Loader: no samples of {} to walk over", dataset.name());
+  const auto [first, last] = std::ranges::minmax(indices);
+  require(first >= 0 && last < dataset.size(), "Loader: sample {} of {}, 0 to {} wanted",
+          first < 0 ? first : last, dataset.name(), dataset.size() - 1);
+}
+
 void check_plan(const Plan& plan) {
   const std::string& name = plan.dataset.name();
-  require(plan.size() > 0, "Loader: no samples of {} to walk over", name);
-  const auto [first, last] = std::ranges::minmax(plan.indices);
-  require(first >= 0 && last < plan.dataset.size(), "Loader: sample {} of {}, 0 to {} wanted",
-          first < 0 ? first : last, name, plan.dataset.size() - 1);
+  const auto domains = static_cast<std::int64_t>(plan.groups.size());
+  require(domains == 0 || plan.options.batch_size % domains == 0,
+          "Loader: batch size {} does not share out equally over the {} domains of {}",
+          plan.options.batch_size, domains, name);
   require(plan.options.batch_size >= 1 && plan.options.batch_size <= plan.size(),
           "Loader: batch size {} for {} samples of {}, 1 to {} wanted", plan.options.batch_size,
           plan.size(), name, plan.size());
@@ -115,7 +137,9 @@ void check_plan(const Plan& plan) {
 class Loader::Impl {
  public:
   Impl(const Dataset& dataset, std::vector<std::int64_t> indices, LoaderOptions options)
-      : plan_{dataset, std::move(indices), std::move(options), {}} {
+      : plan_{dataset, std::move(indices), std::move(options), {}, {}} {
+    check_indices(dataset, plan_.indices);
+    if (plan_.options.balanced) plan_.groups = by_domain(dataset, plan_.indices);
     plan_.preparation = {plan_.options.normalization, plan_.options.augmentation,
                          plan_.options.seed};
     check_plan(plan_);

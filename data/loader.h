@@ -19,6 +19,10 @@ struct LoaderOptions {
   bool shuffle = true;
   /// Leave out the last batch of an epoch when it would be smaller.
   bool drop_last = false;
+  /// Every batch holds the same number of samples of every domain among the indices, domain by
+  /// domain. An epoch ends with the smallest domain; what it leaves of the others differs from
+  /// epoch to epoch.
+  bool balanced = false;
   Normalization normalization = {};
   Augmentation augmentation = {};
   /// Of the order and of the augmentation.
@@ -38,13 +42,15 @@ struct LoaderPosition {
 
 /// Endless walk over the samples `indices` of a data set, epoch after epoch, in batches:
 /// inputs float32 [n, sample...] on the host, int64 targets [n], int64 indices [n] into the data
-/// set. Every batch is a function of (options.seed, position) alone, so a walk continues bit for
-/// bit from a saved position. Each batch has memory of its own, drawn by next() from the caching
-/// allocator. Not for use from two threads at once. Borrows the data set.
+/// set, and int64 domains [n] when the set has several. Every batch is a function of (options.seed,
+/// position) alone, so a walk continues bit for bit from a saved position. Each batch has memory of
+/// its own, drawn by next() from the caching allocator. Not for use from two threads at once.
+/// Borrows the data set.
 class Loader {
  public:
   /// Throws Error on an empty set, indices out of range, a batch size below 1 or above the number
-  /// of samples, or a preparation that does not fit.
+  /// of samples, a balanced batch that does not share out over the domains, or a preparation that
+  /// does not fit.
   Loader(const Dataset& dataset, std::vector<std::int64_t> indices, LoaderOptions options);
   ~Loader();
   Loader(Loader&&) noexcept;
@@ -52,6 +58,7 @@ class Loader {
   /// The next batch. Rethrows what the background thread met; the position then stays where it was.
   Batch next();
 
+  /// Samples of an epoch before `drop_last`.
   std::int64_t size() const;
   std::int64_t batches_per_epoch() const;
   const LoaderOptions& options() const;
