@@ -27,20 +27,41 @@ void AgnosticSam::prepare(Objective& objective, const BaseOptimizer&) {
 StepReport AgnosticSam::gradient(Objective& objective, const Batch& batch, Tensor& g) {
   const nn::ParameterArena& arena = objective.arena();
   const Batch other = second_batch(objective, batch.size());  // B_v
-  const PassOptions still{.move_statistics = false};
   StepReport report{.radius = radius(), .perturbed = true};
   report.loss = objective.gradient(batch, g);  // g_t = grad L_{B_t}(w)
-  if (options_.at == At::clean) objective.gradient(other, guide_, still);
   const Ascent ascent = ascend(arena, g, radius());
-  Excursion away(objective, ascent);                                          // w'
-  if (options_.at == At::ascended) objective.gradient(other, guide_, still);  // g_v
-  if (memory_.defined()) mix(1.0 - options_.momentum, guide_, options_.momentum, memory_);
-  const Tensor& descent = memory_.defined() ? memory_ : guide_;
-  const Tensor second_radius = affine(radius(), options_.kappa);
-  away.go_on(opposite(ascend(arena, descent, second_radius)));  // w''
-  report.perturbed_loss = away.gradient(batch, g);              // G = grad L_{B_t}(w'')
   report.gradient_norm = ascent.norm;
+  if (options_.at == At::clean) {
+    look_at_other(objective, other);                       // g_v = grad L_{B_v}(w)
+    Excursion away(objective, both_steps(arena, ascent));  // w''
+    report.perturbed_loss = away.gradient(batch, g);       // G = grad L_{B_t}(w'')
+    return report;
+  }
+  Excursion away(objective, ascent);  // w'
+  look_at_other(objective, other);    // g_v = grad L_{B_v}(w')
+  const Tensor second_radius = affine(radius(), options_.kappa);
+  away.go_on(opposite(ascend(arena, guide_, second_radius)));  // w''
+  report.perturbed_loss = away.gradient(batch, g);             // G = grad L_{B_t}(w'')
   return report;
+}
+
+/// Writes g_v, or its average m_v, to guide_.
+void AgnosticSam::look_at_other(Objective& objective, const Batch& other) {
+  objective.gradient(other, guide_, {.move_statistics = false});
+  if (!memory_.defined()) return;
+  mix(1.0 - options_.momentum, guide_, options_.momentum, memory_);
+  guide_.copy_from(memory_);
+}
+
+/// u = dir(g_t) - kappa dir(g_v) as one step: along g_t - kappa (unit_v / unit_t) g_v, in units of
+/// g_t. Neither direction depends on rho.
+Ascent AgnosticSam::both_steps(const nn::ParameterArena& arena, const Ascent& first) {
+  const Tensor unit = ascend(arena, guide_, radius()).unit;
+  const Tensor one = constant(1.0, arena.device());
+  mix(one, first.direction, affine(quotient(unit, first.unit), -options_.kappa), guide_);
+  Ascent both = first;
+  both.direction = guide_;
+  return both;
 }
 
 Batch AgnosticSam::second_batch(Objective& objective, std::int64_t rows) const {
@@ -95,7 +116,11 @@ RuleEntry agnostic_sam_entry() {
           },
       .trial = {{"rho", "0.5"}},
       .identities = {{.settings = {{"rho", "0"}}, .rule = "none"},
+                     {.settings = {{"rho", "0"}, {"at", "clean"}}, .rule = "none"},
                      {.settings = {{"rho", "0.1"}, {"kappa", "0"}},
+                      .rule = "sam",
+                      .rule_settings = {{"rho", "0.1"}}},
+                     {.settings = {{"rho", "0.1"}, {"kappa", "0"}, {"at", "clean"}},
                       .rule = "sam",
                       .rule_settings = {{"rho", "0.1"}}}},
       .make =

@@ -33,16 +33,20 @@ class AgnosticSam final : public RadiusRule {
   explicit AgnosticSam(const Options& options, Device device = kCpu);
   void prepare(Objective& objective, const BaseOptimizer& base) override;
   StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) override;
-  std::string_view inexact_because() const override { return "epsilon is the sum of two steps"; }
+  std::string_view inexact_because() const override {
+    return options_.at == At::clean ? "" : "the second step starts where rho sends the first";
+  }
   /// None: validation batches come from the host within a step.
   std::optional<std::int64_t> phase(std::int64_t) const override { return std::nullopt; }
   void visit_state(StateVisitor& visitor) override;
 
  private:
   Batch second_batch(Objective& objective, std::int64_t rows) const;
+  void look_at_other(Objective& objective, const Batch& other);
+  Ascent both_steps(const nn::ParameterArena& arena, const Ascent& first);
 
   Options options_;
-  Tensor guide_;   // g_v
+  Tensor guide_;   // g_v, then the direction of both steps
   Tensor memory_;  // m_v
 };
 

@@ -5,7 +5,9 @@
 #include "networks.h"
 #include "polder/lets/lets.h"
 #include "polder/optim/adam.h"
+#include "polder/optim/rules/agnostic_sam.h"
 #include "polder/optim/rules/asam.h"
+#include "polder/optim/rules/delta_sam.h"
 #include "polder/optim/rules/m_sharp_sam.h"
 #include "polder/optim/rules/sam.h"
 #include "polder/optim/sgd.h"
@@ -37,6 +39,11 @@ std::unique_ptr<optim::BaseOptimizer> make_base(const std::string& name,
 std::unique_ptr<optim::RadiusRule> make_rule(const std::string& name, double rho) {
   if (name == "sam") return std::make_unique<optim::Sam>(rho);
   if (name == "asam") return std::make_unique<optim::Asam>(rho);
+  if (name == "delta_sam")
+    return std::make_unique<optim::DeltaSam>(optim::DeltaSam::Options{.rho = rho});
+  if (name == "agnostic_sam")
+    return std::make_unique<optim::AgnosticSam>(
+        optim::AgnosticSam::Options{.rho = rho, .at = optim::AgnosticSam::At::clean});
   return std::make_unique<optim::MSharpSam>(3, rho);
 }
 
@@ -132,6 +139,14 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values("sgd", "heavy_ball", "dampened", "nesterov", "adamw", "adam"),
                      testing::Values("sam", "asam", "m_sharp_sam"), testing::Bool()),
     name_of);
+
+// What finds its direction from more than the gradient.
+INSTANTIATE_TEST_SUITE_P(OtherDirections, UnrolledNetworks,
+                         testing::Combine(testing::Values("mlp_tanh", "conv"),
+                                          testing::Values("sgd", "nesterov", "adamw"),
+                                          testing::Values("agnostic_sam", "delta_sam"),
+                                          testing::Bool()),
+                         name_of);
 
 TEST_P(UnrolledNetworks, ExactSlopeIsTheCentralDifferenceOfTheValidationLoss) {
   unrolled_.objective = UpperObjective::validation_loss;
