@@ -57,6 +57,7 @@ struct RuleNeeds {
   bool training_set = false;    // samples by index, or memory per sample
   bool course = false;          // how long training is, the schedule's range
   bool momentum = false;        // a base optimizer that averages gradients
+  bool normalisation = false;   // a model with normalisation layers
 };
 
 /// What a rule costs a step, in units of the step's batch (its gradient evaluations: the GE and F

@@ -34,6 +34,7 @@ std::shared_ptr<nn::Sequential> small_net(const NetOptions& options) {
   auto net = std::make_shared<nn::Sequential>(build);
   net->add<nn::Linear>("fc1", NetProblem::kInputs, options.width);
   if (options.batch_norm) net->add<nn::BatchNorm>("bn1", options.width);
+  if (options.layer_norm) net->add<nn::LayerNorm>("ln1", options.width);
   net->add<nn::Activation>("act1", options.activation);
   net->add<nn::Dropout>("drop1", options.dropout);
   if (options.second_head == 0)

@@ -12,6 +12,7 @@ namespace polder::verify {
 struct NetOptions {
   DType dtype = DType::float32;
   bool batch_norm = true;
+  bool layer_norm = false;
   double dropout = 0.3;
   std::int64_t width = 17;
   std::uint64_t seed = 1;

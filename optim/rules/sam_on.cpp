@@ -1,5 +1,6 @@
 #include "polder/optim/rules/sam_on.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "polder/optim/flat.h"
@@ -13,6 +14,17 @@ SamOn::SamOn(double rho, Only only, Variant variant, double xi, Device device)
     : RadiusRule(rho, device), only_(only) {
   require(std::isfinite(xi) && xi >= 0.0, "sam_on: xi is {}, want a finite number >= 0", xi);
   if (variant == Variant::asam) metric_ = {.adaptive = true, .xi = xi, .everywhere = true};
+}
+
+void SamOn::prepare(Objective& objective, const BaseOptimizer&) {
+  const auto perturbed = [this](const nn::Segment& segment) {
+    const bool norm =
+        segment.kind == SegmentKind::norm_scale || segment.kind == SegmentKind::norm_shift;
+    return norm == (only_ == Only::norm);
+  };
+  require(std::ranges::any_of(objective.arena().segments(), perturbed),
+          "sam_on: the model has no {} to perturb, choose another model or rule",
+          only_ == Only::norm ? "normalisation layers" : "weights outside normalisation layers");
 }
 
 StepReport SamOn::gradient(Objective& objective, const Batch& batch, Tensor& g) {
@@ -44,6 +56,10 @@ RuleEntry sam_on_entry() {
                      {"xi", "0", "added to |w| (asam)"}},
       .cost_formula = "2 GE",
       .cost = [](const Settings&, std::int64_t) { return RuleCost{.step = {.gradients = 2}}; },
+      .needs =
+          [](const Settings& settings) {
+            return RuleNeeds{.normalisation = settings.text("only") == "norm"};
+          },
       .trial = {{"rho", "5"}},
       .identities = {{.settings = {{"rho", "0"}}, .rule = "none"},
                      {.settings = {{"rho", "0"}, {"only", "no_norm"}}, .rule = "none"}},

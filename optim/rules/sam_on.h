@@ -21,6 +21,8 @@ class SamOn final : public RadiusRule {
 
   /// Throws Error when xi is negative or not finite.
   SamOn(double rho, Only only, Variant variant, double xi, Device device = kCpu);
+  /// Throws Error when the model has none of the weights that are perturbed.
+  void prepare(Objective& objective, const BaseOptimizer& base) override;
   StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) override;
 
  private:

@@ -3,16 +3,14 @@
 namespace polder::reference {
 namespace {
 
-/// The reference net has no normalisation layer: `only = norm` perturbs nothing there.
+/// The reference net has no normalisation layer: what is left to compare is `only = no_norm`.
 struct SamOn : Rule {
   double rho, xi;
-  bool norm_only, adaptive;
-  SamOn(double radius, double floor, bool norm_layers, bool stretch)
-      : rho(radius), xi(floor), norm_only(norm_layers), adaptive(stretch) {}
+  bool adaptive;
+  SamOn(double radius, double floor, bool stretch) : rho(radius), xi(floor), adaptive(stretch) {}
 
   Vector gradient(const Step& step, const Vector& w) override {
-    Vector g = step.net.mean_gradient(w, step.batch);
-    if (norm_only) return g;
+    const Vector g = step.net.mean_gradient(w, step.batch);
     Vector stretch(w.size(), 1.0);
     for (std::size_t i = 0; adaptive && i < w.size(); ++i) stretch[i] = std::abs(w[i]) + xi;
     const Vector stretched = product(stretch, g);
@@ -25,7 +23,7 @@ struct SamOn : Rule {
 
 std::unique_ptr<Rule> make_sam_on(const Settings& settings) {
   return std::make_unique<SamOn>(number(settings, "rho"), number(settings, "xi"),
-                                 settings.at("only") == "norm", settings.at("variant") == "asam");
+                                 settings.at("variant") == "asam");
 }
 
 }  // namespace polder::reference

@@ -83,7 +83,8 @@ Outcome overwrites_gradient(const Subject& subject) {
 }
 
 Outcome adds_up_micro_batches(const Subject& subject) {
-  const NetOptions net{.dtype = DType::float64, .batch_norm = false, .activation = "tanh"};
+  const NetOptions net{
+      .dtype = DType::float64, .batch_norm = false, .layer_norm = true, .activation = "tanh"};
   Training whole = train(subject, net), chunked = train(subject, net);
   chunked.problem.objective.set_micro_batch(3);
   whole.run_steps(8);

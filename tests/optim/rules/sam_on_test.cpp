@@ -6,6 +6,7 @@
 
 #include "optim/reference.h"
 #include "optim/support.h"
+#include "polder/optim/rules/sam.h"
 
 namespace polder::optim {
 namespace {
@@ -64,6 +65,46 @@ TEST(SamOn, WithoutNormalisationLayersEverythingElseIsSam) {
   restricted.run_steps(5);
   whole.run_steps(5);
   EXPECT_EQ(restricted.weight_bits(), whole.weight_bits());
+}
+
+/// Two layer norms on five features, with their training problem.
+struct NormsAlone {
+  nn::Build build{.seed = 3};
+  nn::Sequential model{build};
+  std::unique_ptr<nn::ParameterArena> arena;
+  std::unique_ptr<ModelObjective> objective;
+
+  NormsAlone() {
+    model.add<nn::LayerNorm>("norm1", 5);
+    model.add<nn::Activation>("act", "tanh");
+    model.add<nn::LayerNorm>("norm2", 5);
+    arena = std::make_unique<nn::ParameterArena>(model);
+    objective = std::make_unique<ModelObjective>(model, *arena, cross_entropy_loss(), 3);
+  }
+  std::vector<std::byte> trained(Rule&& rule) {
+    const auto base = make_base_optimizer("sgd", {}, *arena);
+    base->set_rate(0.1);
+    TrainingStep step(*objective, rule, *base);
+    Batch batch{.inputs = Tensor::empty({6, 5}),
+                .targets = Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 4, 0}, {6})};
+    kernels::backend_of(batch.inputs).random_normal(random_key(4, "points"), 0, 1, batch.inputs);
+    for (std::int64_t t = 0; t < 8; ++t) step.run(batch, t);
+    return bits_of(arena->home());
+  }
+};
+
+TEST(SamOn, OnNormalisationLayersAloneItIsSam) {
+  EXPECT_EQ(NormsAlone().trained(SamOn(0.3, Only::norm, Variant::sam, 0.0)),
+            NormsAlone().trained(Sam(0.3)));
+}
+
+TEST(SamOn, WithNothingToPerturbItIsRefused) {
+  EXPECT_EQ(error_of([] { Training("sam_on", {}, {.batch_norm = false}); }),
+            "sam_on: the model has no normalisation layers to perturb, choose another model or "
+            "rule");
+  EXPECT_EQ(error_of([] { NormsAlone().trained(SamOn(0.3, Only::no_norm, Variant::sam, 0.0)); }),
+            "sam_on: the model has no weights outside normalisation layers to perturb, choose "
+            "another model or rule");
 }
 
 TEST(SamOn, TheOtherLayersAgreeWithTheReference) {
