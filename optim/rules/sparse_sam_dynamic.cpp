@@ -25,6 +25,9 @@ void SparseSamDynamic::prepare(Objective& objective, const BaseOptimizer&) {
   const double d = static_cast<double>(arena.weight_count());
   problem_ = &objective;
   live_ = arena.weight_count() - static_cast<std::int64_t>(std::ceil(d * options_.sparsity));
+  require(live_ > 0 || options_.sparsity == 1.0,
+          "sparse_sam_dynamic: a sparsity of {} leaves none of {} weights to perturb",
+          options_.sparsity, arena.weight_count());
   mask_ = arena.make_flat();
   Tensor all = arena.make_flat(), scores = arena.make_flat();
   fill_weights(arena, 1.0, all);

@@ -21,6 +21,11 @@ void SparseSamFisher::prepare(Objective& objective, const BaseOptimizer&) {
   require(
       !objective.training_set().indices.empty(),
       "sparse_sam_fisher: the training set holds no samples to estimate the Fisher values from");
+  const std::int64_t weights = objective.arena().weight_count();
+  kept_ = static_cast<std::int64_t>(static_cast<double>(weights) * (1.0 - options_.sparsity));
+  require(kept_ > 0 || options_.sparsity == 1.0,
+          "sparse_sam_fisher: a sparsity of {} leaves none of {} weights to perturb",
+          options_.sparsity, weights);
   problem_ = &objective;
   mask_ = objective.arena().make_flat();
 }
@@ -62,9 +67,7 @@ void SparseSamFisher::refresh(Objective& objective, Tensor& g) {
   }
   Tensor all = arena.make_flat();
   fill_weights(arena, 1.0, all);
-  const auto kept = static_cast<std::int64_t>(static_cast<double>(arena.weight_count()) *
-                                              (1.0 - options_.sparsity));
-  backend_of(mask_).mark_largest(fisher, all, kept, mask_);
+  backend_of(mask_).mark_largest(fisher, all, kept_, mask_);
 }
 
 void SparseSamFisher::visit_state(StateVisitor& visitor) {

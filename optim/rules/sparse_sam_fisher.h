@@ -41,6 +41,7 @@ class SparseSamFisher final : public RadiusRule {
 
   Options options_;
   const Objective* problem_ = nullptr;
+  std::int64_t kept_ = 0;  // weights that are perturbed
   Tensor mask_;
 };
 

@@ -85,6 +85,18 @@ TEST(Program, BadInputIsOneSentenceAndLeavesNothingBehind) {
       {{"--model", "lenet"}, "lenet takes images"},
       {{"--train-size", "100000"}, "train_size: found 100000"},
       {{"--validation", "0", "--rule", "lets_sam"}, "wants held-out samples, but validation is 0"},
+      {{"--validation", "0", "--rule", "agnostic_sam"},
+       "rule agnostic_sam: wants held-out samples, but validation is 0"},
+      {{"--rule", "sam_on"}, "sam_on: the model has no normalisation layers to perturb"},
+      {{"--rule", "sparse_sam_fisher:sparsity=0.999999"}, "leaves none of"},
+      {{"--rule", "sparse_sam_dynamic:sparsity=0.999999"}, "leaves none of"},
+      {{"--rule", "k_sam:fraction=1.5"}, "k_sam: fraction is 1.5, want a number in (0, 1]"},
+      {{"--rule", "au_sam:fraction=0"}, "au_sam: fraction is 0, want a number in (0, 1]"},
+      {{"--rule", "lets_saf"}, "rule lets_saf: saf has no radius that lets could learn"},
+      {{"--rule", "lets_agnostic_sam"}, "the wrapped rule has no exact derivative by its radius"},
+      {{"--rule", "ada_sam"}, "it is sam on the base optimizer amsgrad"},
+      {{"--domains", "0,15"}, "are no images"},
+      {{"--domains", "0,15", "--leave-out", "7"}, "leave_out: found 7"},
       {{"--augment", "flip"}, "holds no images"},
       {{"--data", "cifar10", "--data-dir", "nowhere"}, "nowhere"},
       {{"--data", "fashion_mnist", "--data-dir", "nowhere"}, "nowhere"},
@@ -102,6 +114,21 @@ TEST(Program, BadInputIsOneSentenceAndLeavesNothingBehind) {
     EXPECT_THAT(outcome.error, HasSubstr(words));
     EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
     EXPECT_FALSE(fs::exists(folder / "run"));
+  }
+}
+
+TEST(Program, WhatTheFirstStepRefusesIsOneSentence) {
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {"m_sharp_sam:m=21", "m_sharp_sam: m is 21, but the batch has only 20 rows"},
+      {"lets_delta_sam:curvature=secant",
+       "lets: secant curvature compares with the clean gradient of the same rows, which this rule "
+       "does not have"}};
+  for (const auto& [rule, words] : table) {
+    const TemporaryFolder folder;
+    const Outcome outcome = run_program(quick({"--rule", rule}), folder.path());
+    EXPECT_EQ(outcome.exit_status, 1);
+    EXPECT_THAT(outcome.error, StartsWith("polder: " + words));
+    EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
   }
 }
 

@@ -86,5 +86,17 @@ TEST(SparseSamDynamic, SharesOutsideTheirRangeAreRefused) {
   EXPECT_THROW(SparseSamDynamic({.refresh_every = 0}), Error);
 }
 
+TEST(SparseSamDynamic, AMaskOnNothingIsRefused) {
+  const std::string sentence = error_of([] {
+    Training("sparse_sam_dynamic",
+             Settings(std::map<std::string, std::string>{{"sparsity", "0.9999"}}));
+  });
+  const NetProblem problem;
+  EXPECT_EQ(sentence,
+            fmt::format("sparse_sam_dynamic: a sparsity of 0.9999 leaves none of {} weights to "
+                        "perturb",
+                        problem.arena.weight_count()));
+}
+
 }  // namespace
 }  // namespace polder::optim

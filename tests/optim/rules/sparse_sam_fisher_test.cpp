@@ -75,5 +75,17 @@ TEST(SparseSamFisher, SettingsOutsideTheirRangeAreRefused) {
   EXPECT_THROW(SparseSamFisher({.refresh_every = 0}), Error);
 }
 
+TEST(SparseSamFisher, AMaskOnNothingIsRefused) {
+  const std::string sentence = error_of([] {
+    Training("sparse_sam_fisher",
+             Settings(std::map<std::string, std::string>{{"sparsity", "0.9999"}}));
+  });
+  const NetProblem problem;
+  EXPECT_EQ(sentence,
+            fmt::format("sparse_sam_fisher: a sparsity of 0.9999 leaves none of {} weights to "
+                        "perturb",
+                        problem.arena.weight_count()));
+}
+
 }  // namespace
 }  // namespace polder::optim
