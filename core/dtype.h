@@ -19,9 +19,12 @@ struct bfloat16 {
   bfloat16() = default;
   /// Rounds to nearest, ties to even; NaN stays a (quiet) NaN.
   constexpr explicit bfloat16(float value) : bits(round_to_nearest_even(value)) {}
+  /// By way of float.
+  constexpr explicit bfloat16(double value) : bfloat16(static_cast<float>(value)) {}
   constexpr explicit operator float() const {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
   }
+  constexpr explicit operator double() const { return static_cast<float>(*this); }
 
  private:
   static constexpr std::uint16_t round_to_nearest_even(float value) {
@@ -31,6 +34,28 @@ struct bfloat16 {
     return static_cast<std::uint16_t>((word + rounding) >> 16);
   }
 };
+
+/// The type that arithmetic on elements of T happens in.
+template <class T>
+struct ArithmeticType {
+  using Type = T;
+};
+template <>
+struct ArithmeticType<bfloat16> {
+  using Type = float;
+};
+template <class T>
+using Wide = typename ArithmeticType<T>::Type;
+
+template <class T>
+constexpr Wide<T> widen(T value) {
+  return static_cast<Wide<T>>(value);
+}
+
+/// The type in which sums over elements of this type are handed on: float32 for bfloat16.
+constexpr DType accumulation_type(DType dtype) {
+  return dtype == DType::bfloat16 ? DType::float32 : dtype;
+}
 
 std::size_t size_of(DType dtype);
 std::string_view to_string(DType dtype);

@@ -19,6 +19,11 @@
 ///   the line says "adds to", and never alias an input unless the line says "may be in place".
 /// - Tensors are contiguous, row-major, on this back end's device. Floating arguments share one
 ///   element type (float32 or float64); labels and indices are int64.
+/// - Functions of activations take bfloat16 too: they compute in float32 and round each result once
+///   to nearest even. What belongs to parameters and losses is float32 beside bfloat16 activations:
+///   scales, shifts and moments of normalisations, losses and their gradients, the table that
+///   scatter_add_rows adds to and dw of a convolution. A product and a sum write what their y
+///   holds, bfloat16 or float32. Random numbers, choices and flat kernels know no bfloat16.
 /// - Shapes are checked by the callers in autograd/ and nn/, who know the names to put into the
 ///   message; back ends may assume them.
 /// - Scalars that steer a step live on the device: 0-d float64 tensors.
@@ -249,6 +254,8 @@ class Backend {
                        Tensor& y) = 0;
 
   // ---- flat kernels: one pass over all weights ---------------------------------------------
+  // Those that write weights write their `copy` in the same pass where it is defined (bfloat16, w
+  // float32): the new weights rounded to nearest even, 2 bytes more for each weight.
   /// out = <x, y> in float64 (0-d); reproducible, one fixed tree for every thread or grid count.
   virtual void dot(const Tensor& x, const Tensor& y, Tensor& out) = 0;
   /// out = ||T g||^2 in float64 (0-d), T the metric at w. With T = 1 the bits of dot(g, g).
@@ -261,7 +268,7 @@ class Backend {
   /// shifted = w + scale T T g. Reads w and g, writes shifted: 12 bytes per float32 weight. Where
   /// the step is 0 the bits are those of w, also of -0. May be in place of w.
   virtual void perturb(const Tensor& w, const Tensor& g, const Tensor& scale, Metric metric,
-                       const Segments& segments, Tensor& shifted) = 0;
+                       const Segments& segments, Tensor& shifted, const Tensor& copy = {}) = 0;
   /// u = scale T T g, the direction alone. May be in place of g.
   virtual void ascent_direction(const Tensor& w, const Tensor& g, const Tensor& scale,
                                 Metric metric, const Segments& segments, Tensor& u) = 0;
@@ -269,11 +276,12 @@ class Backend {
   /// Nesterov, or G without momentum; w <- w - rate Update. 20 bytes per float32 weight.
   /// g is never written. rate: 0-d float64.
   virtual void sgd_update(const SgdCoefficients& coefficients, const Tensor& rate, const Tensor& g,
-                          Tensor& w, Tensor& momentum) = 0;
+                          Tensor& w, Tensor& momentum, const Tensor& copy = {}) = 0;
   /// m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g g; with m^ = m / (1 - b1^k), v^ likewise:
   /// w <- w - rate (lambda w + m^ / (sqrt(v^) + epsilon)). 28 bytes per float32 weight.
   virtual void adam_update(const AdamCoefficients& coefficients, const Tensor& rate,
-                           const Tensor& g, Tensor& w, Tensor& m, Tensor& v) = 0;
+                           const Tensor& g, Tensor& w, Tensor& m, Tensor& v,
+                           const Tensor& copy = {}) = 0;
   /// q_i <- D_i q_i, D = d Update / d G of adam_update just after step k: m and v are the new
   /// moments, g the gradient that step was given, rate its rate, w the weights it left behind. With
   /// coupled decay D is taken at G = g + lambda w_before, and w_before = w + rate Update needs no

@@ -134,14 +134,18 @@ void CpuBackend::ascent_scale(const Tensor& rho, const Tensor& squared_norm, Ten
 }
 
 void CpuBackend::perturb(const Tensor& w, const Tensor& g, const Tensor& scale, Metric metric,
-                         const Segments& segments, Tensor& shifted) {
+                         const Segments& segments, Tensor& shifted, const Tensor& copy) {
   with_float(w.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* weight = w.data<T>();
     T* out = shifted.data<T>();
-    // Where nothing is added, w is copied: -0 + 0 would be +0.
-    for_directions<T>(w, g, scale, metric, segments, [=](std::int64_t i, T step) {
-      out[i] = step == 0 ? weight[i] : weight[i] + step;
+    bfloat16* rounded = copy.defined() ? copy.data<bfloat16>() : nullptr;
+    with_flag(copy.defined(), [&](auto has_copy) {
+      // Where nothing is added, w is copied: -0 + 0 would be +0.
+      for_directions<T>(w, g, scale, metric, segments, [=](std::int64_t i, T step) {
+        out[i] = step == 0 ? weight[i] : weight[i] + step;
+        if constexpr (has_copy) rounded[i] = bfloat16(out[i]);
+      });
     });
   });
 }

@@ -3,6 +3,7 @@
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -110,6 +111,10 @@ void channel_gradients(const T* x, const T* mean, const T* inv_std, const T* dy,
 
 void CpuBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                             double epsilon, Tensor& y, Tensor& mean, Tensor& inv_std) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) {
+      batch_norm(wide.in(x), gamma, beta, epsilon, wide.out(y), mean, inv_std);
+    });
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Pieces cut = pieces_of(x, gamma.numel());
@@ -132,6 +137,11 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
 void CpuBackend::batch_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& mean,
                                      const Tensor& inv_std, const Tensor& dy, Tensor& dx,
                                      Tensor& dgamma, Tensor& dbeta) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) {
+      batch_norm_backward(wide.in(x), gamma, mean, inv_std, wide.in(dy), wide.out(dx), dgamma,
+                          dbeta);
+    });
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Pieces cut = pieces_of(x, gamma.numel());

@@ -9,6 +9,7 @@
 #include "polder/kernels/cpu/patches.h"
 #include "polder/kernels/cpu/scratch.h"
 #include "polder/kernels/cpu/tiling.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -225,6 +226,9 @@ bool turns(const ConvGeometry& g) {
 
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, Window window, std::int64_t groups,
                         Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32(
+        [&](Widened& wide) { conv2d(wide.in(x), wide.in(w), window, groups, wide.out(y)); });
   const auto geometry = ConvGeometry::of(x.shape(), y.shape(), window, groups);
   with_float(x.dtype(),
              [&]<class T>(T) { convolve(geometry, x.data<T>(), w.data<T>(), y.data<T>()); });
@@ -232,6 +236,10 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, Window window, std::in
 
 void CpuBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, Window window,
                                        std::int64_t groups, Tensor& dx) {
+  if (is_bfloat16(dy))
+    return in_float32([&](Widened& wide) {
+      conv2d_input_gradient(wide.in(dy), wide.in(w), window, groups, wide.out(dx));
+    });
   const auto geometry = ConvGeometry::of(dx.shape(), dy.shape(), window, groups);
   with_float(dy.dtype(), [&]<class T>(T) {
     const auto gradient = has_narrow_input<T>(geometry) ? narrow_input_gradient<T>
@@ -243,6 +251,10 @@ void CpuBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, Window
 
 void CpuBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy, Window window,
                                         std::int64_t groups, Tensor& dw) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) {
+      conv2d_weight_gradient(wide.in(x), wide.in(dy), window, groups, dw);
+    });
   const auto geometry = ConvGeometry::of(x.shape(), dy.shape(), window, groups);
   with_float(x.dtype(), [&]<class T>(T) {
     weight_gradient(geometry, x.data<T>(), dy.data<T>(), dw.data<T>());

@@ -5,6 +5,7 @@
 #include "polder/kernels/cpu/lanes.h"
 #include "polder/kernels/cpu/parallel.h"
 #include "polder/kernels/cpu/vector_math.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -144,6 +145,8 @@ void binary_leading(Op op, const T* a, const T* b, std::int64_t n, std::int64_t 
 }  // namespace
 
 void CpuBackend::unary(Unary name, const Tensor& x, Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { unary(name, wide.in(x), wide.out(y)); });
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
@@ -158,6 +161,10 @@ void CpuBackend::unary(Unary name, const Tensor& x, Tensor& y) {
 
 void CpuBackend::unary_backward(Unary name, const Tensor& x, const Tensor& y, const Tensor& dy,
                                 Tensor& dx) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) {
+      unary_backward(name, wide.in(x), wide.in(y), wide.in(dy), wide.out(dx));
+    });
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T *in = x.data<T>(), *value = y.data<T>(), *gradient = dy.data<T>();
@@ -172,6 +179,9 @@ void CpuBackend::unary_backward(Unary name, const Tensor& x, const Tensor& y, co
 
 void CpuBackend::binary(Binary name, const Tensor& a, const Tensor& b, Broadcast broadcast,
                         Tensor& y) {
+  if (is_bfloat16(a))
+    return in_float32(
+        [&](Widened& wide) { binary(name, wide.in(a), wide.in(b), broadcast, wide.out(y)); });
   const std::int64_t n = a.numel(), m = b.numel();
   if (n == 0) return;
   with_float(a.dtype(), [&](auto zero) {
@@ -189,6 +199,8 @@ void CpuBackend::binary(Binary name, const Tensor& a, const Tensor& b, Broadcast
 }
 
 void CpuBackend::affine(const Tensor& x, double scale, double shift, Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { affine(wide.in(x), scale, shift, wide.out(y)); });
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T factor = static_cast<T>(scale), offset = static_cast<T>(shift);
@@ -201,6 +213,8 @@ void CpuBackend::affine(const Tensor& x, double scale, double shift, Tensor& y) 
 }
 
 void CpuBackend::axpby(double alpha, const Tensor& x, double beta, Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { axpby(alpha, wide.in(x), beta, wide.in_out(y)); });
   if (beta == 0) return affine(x, alpha, 0.0, y);
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -4,6 +4,7 @@
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/lanes.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -68,6 +69,10 @@ void row_gradient(const T* x, const T* gamma, T mean, T inv_std, const T* dy, st
 
 void CpuBackend::layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                             double epsilon, Tensor& y, Tensor& mean, Tensor& inv_std) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) {
+      layer_norm(wide.in(x), gamma, beta, epsilon, wide.out(y), mean, inv_std);
+    });
   const std::int64_t rows = mean.numel(), n = gamma.numel();
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -94,6 +99,11 @@ void CpuBackend::layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
 void CpuBackend::layer_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& mean,
                                      const Tensor& inv_std, const Tensor& dy, Tensor& dx,
                                      Tensor& dgamma, Tensor& dbeta) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) {
+      layer_norm_backward(wide.in(x), gamma, mean, inv_std, wide.in(dy), wide.out(dx), dgamma,
+                          dbeta);
+    });
   const std::int64_t rows = mean.numel(), n = gamma.numel();
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -4,6 +4,7 @@
 #include "polder/kernels/cpu/parallel.h"
 #include "polder/kernels/cpu/partial_sums.h"
 #include "polder/kernels/cpu/tiling.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -32,6 +33,10 @@ void long_sum(const Tiling& tiling, Factor<T> a, Factor<T> b, T* y) {
 
 void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                         Tensor& y) {
+  if (is_bfloat16(a))
+    return in_float32([&](Widened& wide) {
+      matmul(wide.in(a), transpose_a, wide.in(b), transpose_b, wide.out(y));
+    });
   const std::int64_t batches = y.rank() == 3 ? y.size(0) : 1;
   const std::int64_t m = y.size(-2), n = y.size(-1), k = a.size(transpose_a ? -2 : -1);
   with_float(y.dtype(), [&]<class T>(T) {

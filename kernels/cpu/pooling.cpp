@@ -4,6 +4,7 @@
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -71,6 +72,8 @@ void maxima_of_window(const T* x, std::int64_t first, const Shape& shape, Span h
 }  // namespace
 
 void CpuBackend::max_pool(const Tensor& x, Window window, Tensor& y, Tensor& index) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { max_pool(wide.in(x), window, wide.out(y), index); });
   const Shape from = x.shape(), to = y.shape();
   const std::int64_t channels = from[3], image = from[1] * from[2] * channels;
   with_float(x.dtype(), [&](auto zero) {
@@ -91,6 +94,8 @@ void CpuBackend::max_pool(const Tensor& x, Window window, Tensor& y, Tensor& ind
 }
 
 void CpuBackend::average_pool(const Tensor& x, Window window, Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { average_pool(wide.in(x), window, wide.out(y)); });
   const Shape from = x.shape(), to = y.shape();
   const std::int64_t columns = from[2], channels = from[3], image = from[1] * columns * channels;
   with_float(x.dtype(), [&](auto zero) {
@@ -114,6 +119,9 @@ void CpuBackend::average_pool(const Tensor& x, Window window, Tensor& y) {
 }
 
 void CpuBackend::average_pool_backward(const Tensor& dy, Window window, Tensor& dx) {
+  if (is_bfloat16(dy))
+    return in_float32(
+        [&](Widened& wide) { average_pool_backward(wide.in(dy), window, wide.out(dx)); });
   const Shape from = dx.shape(), to = dy.shape();
   const std::int64_t columns = from[2], channels = from[3], image = from[1] * columns * channels;
   with_float(dy.dtype(), [&](auto zero) {

@@ -8,6 +8,7 @@
 #include "polder/kernels/cpu/parallel.h"
 #include "polder/kernels/cpu/random_stream.h"
 #include "polder/kernels/cpu/rows.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -59,6 +60,8 @@ void CpuBackend::random_normal(RandomKey key, double mean, double deviation, Ten
 
 void CpuBackend::dropout(const Tensor& x, double p, RandomKey key, const Tensor& row_ids,
                          Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { dropout(wide.in(x), p, key, row_ids, wide.out(y)); });
   const std::int64_t inner = row_width(x);
   if (x.numel() == 0) return;
   with_float(x.dtype(), [&](auto zero) {

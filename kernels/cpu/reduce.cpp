@@ -5,6 +5,7 @@
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/lanes.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -103,6 +104,8 @@ void reduce_axis(const T* x, AxisView view, T* y) {
 }  // namespace
 
 void CpuBackend::reduce(Reduction op, const Tensor& x, AxisView view, Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { reduce(op, wide.in(x), view, wide.out(y)); });
   if (y.numel() == 0) return;
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -114,6 +117,7 @@ void CpuBackend::reduce(Reduction op, const Tensor& x, AxisView view, Tensor& y)
 }
 
 void CpuBackend::arg_max(const Tensor& x, Tensor& index) {
+  if (is_bfloat16(x)) return in_float32([&](Widened& wide) { arg_max(wide.in(x), index); });
   const std::int64_t rows = index.numel();
   if (rows == 0) return;
   const std::int64_t n = x.numel() / rows;

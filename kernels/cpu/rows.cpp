@@ -5,6 +5,7 @@
 #include "polder/kernels/cpu/cpu_backend.h"
 #include "polder/kernels/cpu/dispatch.h"
 #include "polder/kernels/cpu/parallel.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 
@@ -23,6 +24,8 @@ void CpuBackend::gather_rows(const Tensor& table, const Tensor& index, Tensor& y
 }
 
 void CpuBackend::scatter_add_rows(const Tensor& x, const Tensor& index, Tensor& table) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { scatter_add_rows(wide.in(x), index, table); });
   check_indices("scatter_add_rows", "index", index, table.size(0));
   const std::int64_t width = row_width(table), count = index.numel();
   with_float(x.dtype(), [&](auto zero) {
@@ -68,6 +71,9 @@ void CpuBackend::gather_elements(const Tensor& x, const Tensor& index, Tensor& y
 }
 
 void CpuBackend::scatter_add_elements(const Tensor& x, const Tensor& index, Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32(
+        [&](Widened& wide) { scatter_add_elements(wide.in(x), index, wide.in_out(y)); });
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
@@ -78,6 +84,8 @@ void CpuBackend::scatter_add_elements(const Tensor& x, const Tensor& index, Tens
 }
 
 void CpuBackend::one_hot(const Tensor& labels, double smoothing, Tensor& y) {
+  if (is_bfloat16(y))
+    return in_float32([&](Widened& wide) { one_hot(labels, smoothing, wide.out(y)); });
   const std::int64_t classes = y.size(-1);
   check_indices("one_hot", "label", labels, classes);
   with_float(y.dtype(), [&](auto zero) {

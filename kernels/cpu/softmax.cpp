@@ -6,6 +6,7 @@
 #include "polder/kernels/cpu/parallel.h"
 #include "polder/kernels/cpu/rows.h"
 #include "polder/kernels/cpu/vector_math.h"
+#include "polder/kernels/cpu/widened.h"
 
 namespace polder::kernels::cpu {
 namespace {
@@ -38,6 +39,7 @@ void for_rows(const Tensor& x, F&& f) {
 }  // namespace
 
 void CpuBackend::softmax(const Tensor& x, Tensor& y) {
+  if (is_bfloat16(x)) return in_float32([&](Widened& wide) { softmax(wide.in(x), wide.out(y)); });
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
@@ -54,6 +56,9 @@ void CpuBackend::softmax(const Tensor& x, Tensor& y) {
 }
 
 void CpuBackend::softmax_backward(const Tensor& y, const Tensor& dy, Tensor& dx) {
+  if (is_bfloat16(y))
+    return in_float32(
+        [&](Widened& wide) { softmax_backward(wide.in(y), wide.in(dy), wide.out(dx)); });
   with_float(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T *value = y.data<T>(), *gradient = dy.data<T>();
@@ -68,6 +73,8 @@ void CpuBackend::softmax_backward(const Tensor& y, const Tensor& dy, Tensor& dx)
 }
 
 void CpuBackend::log_softmax(const Tensor& x, Tensor& y) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { log_softmax(wide.in(x), wide.out(y)); });
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
@@ -81,6 +88,9 @@ void CpuBackend::log_softmax(const Tensor& x, Tensor& y) {
 }
 
 void CpuBackend::log_softmax_backward(const Tensor& y, const Tensor& dy, Tensor& dx) {
+  if (is_bfloat16(y))
+    return in_float32(
+        [&](Widened& wide) { log_softmax_backward(wide.in(y), wide.in(dy), wide.out(dx)); });
   with_float(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T *value = y.data<T>(), *gradient = dy.data<T>();
@@ -96,6 +106,8 @@ void CpuBackend::log_softmax_backward(const Tensor& y, const Tensor& dy, Tensor&
 
 void CpuBackend::cross_entropy(const Tensor& x, const Tensor& labels, double smoothing,
                                Tensor& losses) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) { cross_entropy(wide.in(x), labels, smoothing, losses); });
   check_indices("cross_entropy", "label", labels, x.size(-1));
   with_float(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -118,6 +130,10 @@ void CpuBackend::cross_entropy(const Tensor& x, const Tensor& labels, double smo
 
 void CpuBackend::cross_entropy_backward(const Tensor& x, const Tensor& labels, double smoothing,
                                         const Tensor& dlosses, Tensor& dx) {
+  if (is_bfloat16(x))
+    return in_float32([&](Widened& wide) {
+      cross_entropy_backward(wide.in(x), labels, smoothing, dlosses, wide.out(dx));
+    });
   check_indices("cross_entropy_backward", "label", labels, x.size(-1));
   softmax(x, dx);
   with_float(x.dtype(), [&](auto zero) {

@@ -72,10 +72,24 @@ void scale_by_derivative(Adam<T> adam, const T* g, const T* w, const T* m, const
   }
 }
 
+/// The bfloat16 copy of weights, where there is one; each block that wrote weights rounds them.
+class Copy {
+ public:
+  explicit Copy(const Tensor& copy) : to_(copy.defined() ? copy.data<bfloat16>() : nullptr) {}
+  template <class T>
+  void take(const T* weight, std::int64_t begin, std::int64_t end) const {
+    if (to_ == nullptr) return;
+    for (std::int64_t i = begin; i < end; ++i) to_[i] = bfloat16(weight[i]);
+  }
+
+ private:
+  bfloat16* to_;
+};
+
 }  // namespace
 
 void CpuBackend::sgd_update(const SgdCoefficients& coefficients, const Tensor& rate,
-                            const Tensor& g, Tensor& w, Tensor& momentum) {
+                            const Tensor& g, Tensor& w, Tensor& momentum, const Tensor& copy) {
   with_float(w.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Sgd<T> sgd(coefficients, scalar(rate));
@@ -83,6 +97,7 @@ void CpuBackend::sgd_update(const SgdCoefficients& coefficients, const Tensor& r
     const bool first = coefficients.first, nesterov = coefficients.nesterov;
     const T* gradient = g.data<T>();
     T *weight = w.data<T>(), *memory = moving ? momentum.data<T>() : nullptr;
+    const Copy rounded(copy);
     parallel_blocks(w.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
       if (!moving)
         for (std::int64_t i = begin; i < end; ++i)
@@ -94,17 +109,19 @@ void CpuBackend::sgd_update(const SgdCoefficients& coefficients, const Tensor& r
           memory[i] = m;
           weight[i] -= sgd.rate * (nesterov ? total + sgd.momentum * m : m);
         }
+      rounded.take(weight, begin, end);
     });
   });
 }
 
 void CpuBackend::adam_update(const AdamCoefficients& coefficients, const Tensor& rate,
-                             const Tensor& g, Tensor& w, Tensor& m, Tensor& v) {
+                             const Tensor& g, Tensor& w, Tensor& m, Tensor& v, const Tensor& copy) {
   with_float(w.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Adam<T> adam(coefficients, scalar(rate));
     const T* gradient = g.data<T>();
     T *weight = w.data<T>(), *first = m.data<T>(), *second = v.data<T>();
+    const Copy rounded(copy);
     parallel_blocks(w.numel(), kElementBlock, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const T total = gradient[i] + adam.coupled * weight[i];
@@ -114,6 +131,7 @@ void CpuBackend::adam_update(const AdamCoefficients& coefficients, const Tensor&
             first[i] * adam.unbias1 / (std::sqrt(second[i] * adam.unbias2) + adam.epsilon);
         weight[i] -= adam.rate * (adam.decoupled * weight[i] + step);
       }
+      rounded.take(weight, begin, end);
     });
   });
 }

@@ -54,6 +54,24 @@ struct Clip {
   __device__ Worker start() const { return {limit / (sqrt(*squared_norm) + kNormGuard)}; }
 };
 
+/// shifted = w + eps, 12 bytes for each float32 weight, 4 more for a mask and 2 for a copy.
+void write_shifted(Runtime& runtime, const ladder::Ascent& ascent, const Tensor& scale,
+                   const Segments& segments, const Tensor& w, const Tensor& g,
+                   const Tensor& shifted, const Tensor& copy) {
+  with_float(w.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const FlatAscent<T> flat(scale, ascent.metric, segments, ascent.enabled);
+    with_cursor(flat, [&]<class Cursor>() {
+      with_input<T>(ascent.mask, [&](auto mask) {
+        with_copy(Output<T>{shifted.data<T>()}, copy, [&](auto out) {
+          pass(runtime, w.numel(), Perturb<T, Cursor>{flat}, Input<T>{w.data<T>()},
+               Input<T>{g.data<T>()}, mask, out);
+        });
+      });
+    });
+  });
+}
+
 __global__ void scale_radii(std::int64_t count, const double* rho, const double* squared_norm,
                             double* scale, double* norm) {
   const double length = sqrt(*squared_norm);
@@ -107,24 +125,14 @@ void DeviceBackend::ascent_scale(const Tensor& rho, const Tensor& squared_norm, 
 }
 
 void DeviceBackend::perturb(const Tensor& w, const Tensor& g, const Tensor& scale, Metric metric,
-                            const Segments& segments, Tensor& shifted) {
-  masked_perturb({.metric = metric}, scale, segments, w, g, shifted);
+                            const Segments& segments, Tensor& shifted, const Tensor& copy) {
+  write_shifted(*runtime_, {.metric = metric}, scale, segments, w, g, shifted, copy);
 }
 
-// 12 bytes, and 4 for a mask.
 void DeviceBackend::masked_perturb(const ladder::Ascent& ascent, const Tensor& scale,
                                    const Segments& segments, const Tensor& w, const Tensor& g,
                                    Tensor& shifted) {
-  with_float(w.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const FlatAscent<T> flat(scale, ascent.metric, segments, ascent.enabled);
-    with_cursor(flat, [&]<class Cursor>() {
-      with_input<T>(ascent.mask, [&](auto mask) {
-        pass(*runtime_, w.numel(), Perturb<T, Cursor>{flat}, Input<T>{w.data<T>()},
-             Input<T>{g.data<T>()}, mask, Output<T>{shifted.data<T>()});
-      });
-    });
-  });
+  write_shifted(*runtime_, ascent, scale, segments, w, g, shifted, {});
 }
 
 void DeviceBackend::ascent_direction(const Tensor& w, const Tensor& g, const Tensor& scale,

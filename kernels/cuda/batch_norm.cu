@@ -35,39 +35,40 @@ template <class T>
 struct FinishMoments {
   const T* x;
   double rows, epsilon;
-  T *mean, *inv_std;
+  Wide<T>*mean, *inv_std;
 
   __device__ void operator()(std::int64_t channel, double sum, double squares) const {
     const double deviations = squares - sum * sum / rows;
     // In this order NaN gets through.
     const double variance = deviations < 0 ? 0 : deviations / rows;
-    mean[channel] = static_cast<T>(static_cast<double>(x[channel]) + sum / rows);
-    inv_std[channel] = static_cast<T>(1 / sqrt(variance + epsilon));
+    mean[channel] = static_cast<Wide<T>>(static_cast<double>(x[channel]) + sum / rows);
+    inv_std[channel] = static_cast<Wide<T>>(1 / sqrt(variance + epsilon));
   }
 };
 
 /// Sums of dy and of dy (x - mean).
 template <class T, int width>
 struct GradientTerm {
-  const T *x, *mean, *dy;
+  const T *x, *dy;
+  const Wide<T>* mean;
   std::int64_t channels;
 
   struct Row {
     Channels<T, width> value, gradient;
   };
-  __device__ Channels<T, width> column(std::int64_t channel) const {
+  __device__ Channels<Wide<T>, width> column(std::int64_t channel) const {
     return load<width>(mean + channel);
   }
   __device__ Row read(std::int64_t row, std::int64_t channel) const {
     const std::int64_t at = row * channels + channel;
     return {load<width>(x + at), load<width>(dy + at)};
   }
-  __device__ void add(const Channels<T, width>& center, const Row& row, double (&sum)[width],
+  __device__ void add(const Channels<Wide<T>, width>& center, const Row& row, double (&sum)[width],
                       double (&product)[width]) const {
     for (int k = 0; k < width; ++k) {
       const double gradient = static_cast<double>(row.gradient.element[k]);
       sum[k] += gradient;
-      product[k] += gradient * static_cast<double>(row.value.element[k] - center.element[k]);
+      product[k] += gradient * static_cast<double>(widen(row.value.element[k]) - center.element[k]);
     }
   }
 };
@@ -88,8 +89,9 @@ struct FinishGradients {
 
 /// y = (x - mean) (inv_std gamma) + beta
 template <class T, int width>
-__global__ void normalise(Pieces cut, const T* __restrict__ x, const T* gamma, const T* beta,
-                          const T* mean, const T* inv_std, T* __restrict__ y) {
+__global__ void normalise(Pieces cut, const T* __restrict__ x, const Wide<T>* gamma,
+                          const Wide<T>* beta, const Wide<T>* mean, const Wide<T>* inv_std,
+                          T* __restrict__ y) {
   for (std::int64_t piece = cut.count() - 1 - blockIdx.x; piece >= 0; piece -= gridDim.x) {
     const Strip own = strip_of<width>(cut, piece);
     const auto center = load<width>(mean + own.channel), scale = load<width>(inv_std + own.channel);
@@ -100,8 +102,8 @@ __global__ void normalise(Pieces cut, const T* __restrict__ x, const T* gamma, c
       const std::int64_t at = r * cut.channels + own.channel;
       auto value = load<width>(x + at);
       for (int k = 0; k < width; ++k)
-        value.element[k] =
-            (value.element[k] - center.element[k]) * factor.element[k] + shift.element[k];
+        value.element[k] = static_cast<T>(
+            (widen(value.element[k]) - center.element[k]) * factor.element[k] + shift.element[k]);
       store(y + at, value);
     }
   }
@@ -109,10 +111,11 @@ __global__ void normalise(Pieces cut, const T* __restrict__ x, const T* gamma, c
 
 /// dx = gamma inv_std (dy - (dbeta + xhat dgamma) / rows), xhat = (x - mean) inv_std
 template <class T, int width>
-__global__ void input_gradients(Pieces cut, const T* __restrict__ x, const T* gamma, const T* mean,
-                                const T* inv_std, const T* __restrict__ dy, const T* dgamma,
-                                const T* dbeta, T* __restrict__ dx) {
-  const T share = 1 / static_cast<T>(cut.rows);
+__global__ void input_gradients(Pieces cut, const T* __restrict__ x, const Wide<T>* gamma,
+                                const Wide<T>* mean, const Wide<T>* inv_std,
+                                const T* __restrict__ dy, const Wide<T>* dgamma,
+                                const Wide<T>* dbeta, T* __restrict__ dx) {
+  const Wide<T> share = 1 / static_cast<Wide<T>>(cut.rows);
   for (std::int64_t piece = cut.count() - 1 - blockIdx.x; piece >= 0; piece -= gridDim.x) {
     const Strip own = strip_of<width>(cut, piece);
     const auto weight = load<width>(gamma + own.channel), center = load<width>(mean + own.channel);
@@ -123,10 +126,10 @@ __global__ void input_gradients(Pieces cut, const T* __restrict__ x, const T* ga
       const auto value = load<width>(x + at);
       auto gradient = load<width>(dy + at);
       for (int k = 0; k < width; ++k) {
-        const T normalised = (value.element[k] - center.element[k]) * scale.element[k];
-        gradient.element[k] =
-            weight.element[k] * scale.element[k] *
-            (gradient.element[k] - share * (level.element[k] + normalised * slope.element[k]));
+        const Wide<T> normalised = (widen(value.element[k]) - center.element[k]) * scale.element[k];
+        const Wide<T> along = share * (level.element[k] + normalised * slope.element[k]);
+        gradient.element[k] = static_cast<T>(weight.element[k] * scale.element[k] *
+                                             (widen(gradient.element[k]) - along));
       }
       store(dx + at, gradient);
     }
@@ -155,10 +158,13 @@ void DeviceBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tenso
                                double epsilon, Tensor& y, Tensor& mean, Tensor& inv_std) {
   const std::int64_t channels = gamma.numel();
   if (x.numel() == 0) return;
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T *in = x.data<T>(), *weight = gamma.data<T>(), *bias = beta.data<T>();
-    T *out = y.data<T>(), *center = mean.data<T>(), *scale = inv_std.data<T>();
+    using W = Wide<T>;
+    const T* in = x.data<T>();
+    const W *weight = gamma.data<W>(), *bias = beta.data<W>();
+    T* out = y.data<T>();
+    W *center = mean.data<W>(), *scale = inv_std.data<W>();
     const auto run = [&](auto width) {
       const Pieces cut = cut_into_pieces<T>(x.numel() / channels, channels, width);
       sum_columns<width>(
@@ -176,16 +182,18 @@ void DeviceBackend::batch_norm_backward(const Tensor& x, const Tensor& gamma, co
                                         Tensor& dgamma, Tensor& dbeta) {
   const std::int64_t channels = gamma.numel();
   if (x.numel() == 0) return;
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T *in = x.data<T>(), *weight = gamma.data<T>(), *center = mean.data<T>();
-    const T *scale = inv_std.data<T>(), *gradient = dy.data<T>();
-    T *out = dx.data<T>(), *slope = dgamma.data<T>(), *level = dbeta.data<T>();
+    using W = Wide<T>;
+    const T *in = x.data<T>(), *gradient = dy.data<T>();
+    const W *weight = gamma.data<W>(), *center = mean.data<W>(), *scale = inv_std.data<W>();
+    T* out = dx.data<T>();
+    W *slope = dgamma.data<W>(), *level = dbeta.data<W>();
     const auto run = [&](auto width) {
       const Pieces cut = cut_into_pieces<T>(x.numel() / channels, channels, width);
       sum_columns<width>(*runtime_, device_, cut,
-                         GradientTerm<T, width>{in, center, gradient, channels},
-                         FinishGradients<T>{scale, slope, level});
+                         GradientTerm<T, width>{in, gradient, center, channels},
+                         FinishGradients<W>{scale, slope, level});
       launch(*runtime_, block_each(*runtime_, cut.count()), input_gradients<T, width>, cut, in,
              weight, center, scale, gradient, slope, level, out);
     };

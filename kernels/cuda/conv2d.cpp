@@ -40,8 +40,13 @@ void DeviceBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy, Wi
                                            std::int64_t, Tensor& dw) {
   if (dw.numel() == 0) return;
   if (dy.numel() == 0) return fill(0.0, dw);
-  if (!by_library(*libraries_, ConvolutionPass::weight_gradient, x, dw, dy, window))
+  // cuDNN writes dw in the type of x: bfloat16 is widened afterwards.
+  Tensor by_cudnn = dw;
+  if (x.dtype() != dw.dtype()) by_cudnn = Tensor::empty(dw.shape(), x.dtype(), dw.device());
+  if (!by_library(*libraries_, ConvolutionPass::weight_gradient, x, by_cudnn, dy, window))
     naive_conv2d_weight_gradient(*runtime_, x, dy, window, dw);
+  else if (x.dtype() != dw.dtype())
+    cast(by_cudnn, dw);
 }
 
 }  // namespace polder::kernels::cuda

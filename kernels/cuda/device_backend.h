@@ -110,13 +110,13 @@ class DeviceBackend final : public Backend, public ladder::DevicePasses {
   void ascent_scale(const Tensor& rho, const Tensor& squared_norm, Tensor& scale,
                     Tensor& norm) override;
   void perturb(const Tensor& w, const Tensor& g, const Tensor& scale, Metric metric,
-               const Segments& segments, Tensor& shifted) override;
+               const Segments& segments, Tensor& shifted, const Tensor& copy) override;
   void ascent_direction(const Tensor& w, const Tensor& g, const Tensor& scale, Metric metric,
                         const Segments& segments, Tensor& u) override;
   void sgd_update(const SgdCoefficients& coefficients, const Tensor& rate, const Tensor& g,
-                  Tensor& w, Tensor& momentum) override;
+                  Tensor& w, Tensor& momentum, const Tensor& copy) override;
   void adam_update(const AdamCoefficients& coefficients, const Tensor& rate, const Tensor& g,
-                   Tensor& w, Tensor& m, Tensor& v) override;
+                   Tensor& w, Tensor& m, Tensor& v, const Tensor& copy) override;
   void adam_derivative(const AdamCoefficients& coefficients, const Tensor& rate, const Tensor& g,
                        const Tensor& w, const Tensor& m, const Tensor& v, Tensor& q) override;
   void clip(double limit, const Tensor& squared_norm, Tensor& x) override;

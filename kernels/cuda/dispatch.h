@@ -25,6 +25,15 @@ void with_float(DType dtype, F&& f) {
     f(double{});
 }
 
+/// Calls f(T{}) with T = float, double or bfloat16: for kernels that compute in Wide<T>.
+template <class F>
+void with_floating(DType dtype, F&& f) {
+  if (dtype == DType::bfloat16)
+    f(bfloat16{});
+  else
+    with_float(dtype, f);
+}
+
 /// Calls f(T{}) with the storage type, whichever it is.
 template <class F>
 void with_any(DType dtype, F&& f) {

@@ -147,12 +147,14 @@ struct Axpby {
 template <class T>
 __global__ void scaled_add_elements(std::int64_t n, const double* alpha, const T* x,
                                     const double* beta, T* y) {
-  const T a = static_cast<T>(*alpha), b = static_cast<T>(*beta);
+  const Wide<T> a = static_cast<Wide<T>>(*alpha), b = static_cast<Wide<T>>(*beta);
   for (std::int64_t i = thread_rank(); i < n; i += thread_count()) {
+    Wide<T> sum = 0;
     if (*alpha == 0.0)
-      y[i] = *beta == 0.0 ? T{0} : b * y[i];
+      sum = *beta == 0.0 ? Wide<T>{0} : b * widen(y[i]);
     else
-      y[i] = *beta == 0.0 ? a * x[i] : a * x[i] + b * y[i];
+      sum = *beta == 0.0 ? a * widen(x[i]) : a * widen(x[i]) + b * widen(y[i]);
+    y[i] = static_cast<T>(sum);
   }
 }
 
@@ -161,23 +163,24 @@ template <class T, class Op, bool leading>
 __global__ void binary_broadcast(std::int64_t n, std::int64_t inner, Op op, const T* a, const T* b,
                                  T* y) {
   for (std::int64_t i = thread_rank(); i < n; i += thread_count())
-    y[i] = op(a[i], b[leading ? i / inner : i % inner]);
+    y[i] = static_cast<T>(op(widen(a[i]), widen(b[leading ? i / inner : i % inner])));
 }
 
 }  // namespace
 
 void DeviceBackend::unary(Unary name, const Tensor& x, Tensor& y) {
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    with_unary<T>(name, [&](auto f) { map(*runtime_, x.numel(), f, y.data<T>(), elements<T>(x)); });
+    with_unary<Wide<T>>(name,
+                        [&](auto f) { map(*runtime_, x.numel(), f, y.data<T>(), elements<T>(x)); });
   });
 }
 
 void DeviceBackend::unary_backward(Unary name, const Tensor& x, const Tensor& y, const Tensor& dy,
                                    Tensor& dx) {
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    with_unary<T>(name, [&](auto f) {
+    with_unary<Wide<T>>(name, [&](auto f) {
       map(*runtime_, x.numel(), f, dx.data<T>(), elements<T>(x), elements<T>(y), elements<T>(dy));
     });
   });
@@ -187,9 +190,9 @@ void DeviceBackend::binary(Binary name, const Tensor& a, const Tensor& b, Broadc
                            Tensor& y) {
   const std::int64_t n = a.numel(), m = b.numel();
   if (n == 0) return;
-  with_float(a.dtype(), [&](auto zero) {
+  with_floating(a.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    with_binary<T>(name, [&](auto op) {
+    with_binary<Wide<T>>(name, [&](auto op) {
       using Op = decltype(op);
       if (n == m) return map(*runtime_, n, op, y.data<T>(), elements<T>(a), elements<T>(b));
       with_flag(broadcast == Broadcast::leading || m == 1, [&](auto leading) {
@@ -201,25 +204,27 @@ void DeviceBackend::binary(Binary name, const Tensor& a, const Tensor& b, Broadc
 }
 
 void DeviceBackend::affine(const Tensor& x, double scale, double shift, Tensor& y) {
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    map(*runtime_, x.numel(), Affine<T>{static_cast<T>(scale), static_cast<T>(shift)}, y.data<T>(),
+    map(*runtime_, x.numel(),
+        Affine<Wide<T>>{static_cast<Wide<T>>(scale), static_cast<Wide<T>>(shift)}, y.data<T>(),
         elements<T>(x));
   });
 }
 
 void DeviceBackend::axpby(double alpha, const Tensor& x, double beta, Tensor& y) {
   if (beta == 0) return affine(x, alpha, 0.0, y);
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    map(*runtime_, x.numel(), Axpby<T>{static_cast<T>(alpha), static_cast<T>(beta)}, y.data<T>(),
+    map(*runtime_, x.numel(),
+        Axpby<Wide<T>>{static_cast<Wide<T>>(alpha), static_cast<Wide<T>>(beta)}, y.data<T>(),
         elements<T>(x), elements<T>(y));
   });
 }
 
 void DeviceBackend::scaled_add(const Tensor& alpha, const Tensor& x, const Tensor& beta,
                                Tensor& y) {
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(*runtime_, over(*runtime_, x.numel()), scaled_add_elements<T>, x.numel(),
            alpha.data<double>(), x.data<T>(), beta.data<double>(), y.data<T>());

@@ -11,8 +11,9 @@ namespace {
 template <class Scope, class T>
 __global__ __launch_bounds__(kLongRowThreads) void normalise_rows(std::int64_t rows, std::int64_t n,
                                                                   double epsilon, const T* x,
-                                                                  const T* gamma, const T* beta,
-                                                                  T* y, T* mean, T* inv_std) {
+                                                                  const Wide<T>* gamma,
+                                                                  const Wide<T>* beta, T* y,
+                                                                  Wide<T>* mean, Wide<T>* inv_std) {
   const double count = static_cast<double>(n);
   for_rows<Scope>(rows, [=](std::int64_t r) {
     const T* in = x + r * n;
@@ -22,10 +23,11 @@ __global__ __launch_bounds__(kLongRowThreads) void normalise_rows(std::int64_t r
       const double deviation = static_cast<double>(in[i]) - average;
       return deviation * deviation;
     });
-    const T center = static_cast<T>(average);
-    const T scale = static_cast<T>(1 / sqrt(deviations / count + epsilon));
-    for_elements<Scope>(
-        n, [=](std::int64_t i) { out[i] = (in[i] - center) * scale * gamma[i] + beta[i]; });
+    const Wide<T> center = static_cast<Wide<T>>(average);
+    const Wide<T> scale = static_cast<Wide<T>>(1 / sqrt(deviations / count + epsilon));
+    for_elements<Scope>(n, [=](std::int64_t i) {
+      out[i] = static_cast<T>((widen(in[i]) - center) * scale * gamma[i] + beta[i]);
+    });
     if (Scope::thread() != 0) return;
     mean[r] = center;
     inv_std[r] = scale;
@@ -35,33 +37,36 @@ __global__ __launch_bounds__(kLongRowThreads) void normalise_rows(std::int64_t r
 /// dx = inv_std (g - mean(g) - xhat mean(g xhat)), g = dy gamma, xhat = (x - mean) inv_std
 template <class Scope, class T>
 __global__ __launch_bounds__(kLongRowThreads) void row_gradients(std::int64_t rows, std::int64_t n,
-                                                                 const T* x, const T* gamma,
-                                                                 const T* mean, const T* inv_std,
+                                                                 const T* x, const Wide<T>* gamma,
+                                                                 const Wide<T>* mean,
+                                                                 const Wide<T>* inv_std,
                                                                  const T* dy, T* dx) {
   const double count = static_cast<double>(n);
   for_rows<Scope>(rows, [=](std::int64_t r) {
     const T *in = x + r * n, *gradient = dy + r * n;
     T* out = dx + r * n;
-    const T center = mean[r], scale = inv_std[r];
-    const auto scaled = [=](std::int64_t i) { return gradient[i] * gamma[i]; };
-    const auto normalised = [=](std::int64_t i) { return (in[i] - center) * scale; };
-    const T average = static_cast<T>(row_sum<Scope>(n, scaled) / count);
-    const T slope = static_cast<T>(
+    const Wide<T> center = mean[r], scale = inv_std[r];
+    const auto scaled = [=](std::int64_t i) { return widen(gradient[i]) * gamma[i]; };
+    const auto normalised = [=](std::int64_t i) { return (widen(in[i]) - center) * scale; };
+    const Wide<T> average = static_cast<Wide<T>>(row_sum<Scope>(n, scaled) / count);
+    const Wide<T> slope = static_cast<Wide<T>>(
         row_sum<Scope>(n, [=](std::int64_t i) { return scaled(i) * normalised(i); }) / count);
-    for_elements<Scope>(
-        n, [=](std::int64_t i) { out[i] = scale * (scaled(i) - average - normalised(i) * slope); });
+    for_elements<Scope>(n, [=](std::int64_t i) {
+      out[i] = static_cast<T>(scale * (scaled(i) - average - normalised(i) * slope));
+    });
   });
 }
 
 /// Sums over rows of dy and of dy xhat.
 template <class T, int width>
 struct GradientTerm {
-  const T *x, *mean, *inv_std, *dy;
+  const T *x, *dy;
+  const Wide<T>*mean, *inv_std;
   std::int64_t n;
 
   struct Row {
     Channels<T, width> value, gradient;
-    T center, scale;
+    Wide<T> center, scale;
   };
   struct Nothing {};
   __device__ Nothing column(std::int64_t) const { return {}; }
@@ -72,10 +77,10 @@ struct GradientTerm {
   __device__ void add(Nothing, const Row& row, double (&sum)[width],
                       double (&product)[width]) const {
     for (int k = 0; k < width; ++k) {
-      const T gradient = row.gradient.element[k];
+      const Wide<T> gradient = widen(row.gradient.element[k]);
       sum[k] += static_cast<double>(gradient);
       product[k] +=
-          static_cast<double>(gradient * ((row.value.element[k] - row.center) * row.scale));
+          static_cast<double>(gradient * ((widen(row.value.element[k]) - row.center) * row.scale));
     }
   }
 };
@@ -94,11 +99,12 @@ struct FinishGradients {
 void DeviceBackend::layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                double epsilon, Tensor& y, Tensor& mean, Tensor& inv_std) {
   const std::int64_t rows = mean.numel(), n = gamma.numel();
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     with_row_scope(*runtime_, rows, n, [&](auto scope, const Launch& shape) {
       launch(*runtime_, shape, normalise_rows<decltype(scope), T>, rows, n, epsilon, x.data<T>(),
-             gamma.data<T>(), beta.data<T>(), y.data<T>(), mean.data<T>(), inv_std.data<T>());
+             gamma.data<Wide<T>>(), beta.data<Wide<T>>(), y.data<T>(), mean.data<Wide<T>>(),
+             inv_std.data<Wide<T>>());
     });
   });
 }
@@ -108,18 +114,19 @@ void DeviceBackend::layer_norm_backward(const Tensor& x, const Tensor& gamma, co
                                         Tensor& dgamma, Tensor& dbeta) {
   const std::int64_t rows = mean.numel(), n = gamma.numel();
   if (n == 0) return;
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T *in = x.data<T>(), *center = mean.data<T>(), *scale = inv_std.data<T>();
-    const T* gradient = dy.data<T>();
+    using W = Wide<T>;
+    const T *in = x.data<T>(), *gradient = dy.data<T>();
+    const W *center = mean.data<W>(), *scale = inv_std.data<W>();
     const auto sum = [&](auto width) {
       sum_columns<width>(*runtime_, device_, cut_into_pieces<T>(rows, n, width),
-                         GradientTerm<T, width>{in, center, scale, gradient, n},
-                         FinishGradients<T>{dgamma.data<T>(), dbeta.data<T>()});
+                         GradientTerm<T, width>{in, gradient, center, scale, n},
+                         FinishGradients<W>{dgamma.data<W>(), dbeta.data<W>()});
     };
     with_width<T>(n, sum, in, gradient);
     with_row_scope(*runtime_, rows, n, [&](auto scope, const Launch& shape) {
-      launch(*runtime_, shape, row_gradients<decltype(scope), T>, rows, n, in, gamma.data<T>(),
+      launch(*runtime_, shape, row_gradients<decltype(scope), T>, rows, n, in, gamma.data<W>(),
              center, scale, gradient, dx.data<T>());
     });
   });

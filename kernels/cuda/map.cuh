@@ -19,10 +19,11 @@ __host__ __device__ inline bool is_pack_aligned(const void* address) {
   return reinterpret_cast<std::uintptr_t>(address) % 16 == 0;
 }
 
-/// y[i] = f(x[i]...), one element a thread at a time. y may be one of the x.
+/// y[i] = f(x[i]...), one element a thread at a time, f on Wide<X>. y may be one of the x.
 template <class Y, class F, class... X>
 __global__ void map_elements(std::int64_t n, F f, Y* y, const X*... x) {
-  for (std::int64_t i = thread_rank(); i < n; i += thread_count()) y[i] = f(x[i]...);
+  for (std::int64_t i = thread_rank(); i < n; i += thread_count())
+    y[i] = static_cast<Y>(f(widen(x[i])...));
 }
 
 /// The same, one pack a thread at a time; all element types have the same size.
@@ -31,13 +32,15 @@ __global__ void map_packs(std::int64_t packs, F f, Pack<Y>* y, const Pack<X>*...
   for (std::int64_t i = thread_rank(); i < packs; i += thread_count())
     [&](const auto... in) {
       Pack<Y> out;
-      for (int k = 0; k < kPackSize<Y>; ++k) out.element[k] = f(in.element[k]...);
+      for (int k = 0; k < kPackSize<Y>; ++k)
+        out.element[k] = static_cast<Y>(f(widen(in.element[k])...));
       y[i] = out;
     }(x[i]...);
 }
 
 /// y[i] = f(x[i]...) for i in [0, n), in packs where the pointers allow it. f is a function object
-/// that a kernel can call. y may be one of the x.
+/// that a kernel can call; bfloat16 elements reach it as float, and its result is rounded. y may be
+/// one of the x.
 template <class Y, class F, class... X>
 void map(Runtime& runtime, std::int64_t n, F f, Y* y, const X*... x) {
   constexpr int kSize = kPackSize<Y>;

@@ -101,7 +101,8 @@ __global__ void input_gradient(Sizes sizes, std::int64_t count, const T* dy, con
 }
 
 template <class T>
-__global__ void weight_gradient(Sizes sizes, std::int64_t count, const T* x, const T* dy, T* dw) {
+__global__ void weight_gradient(Sizes sizes, std::int64_t count, const T* x, const T* dy,
+                                Wide<T>* dw) {
   for (std::int64_t i = thread_rank(); i < count; i += thread_count()) {
     const Position p(i, sizes.window.kernel_h, sizes.window.kernel_w, sizes.group_in);
     const std::int64_t channel = p.a / sizes.group_out * sizes.group_in + p.d;
@@ -114,7 +115,7 @@ __global__ void weight_gradient(Sizes sizes, std::int64_t count, const T* x, con
             sum += static_cast<double>(x[sizes.x_at(n, h, v) + channel]) *
                    static_cast<double>(dy[sizes.y_at(n, row, column) + p.a]);
         }
-    dw[i] = static_cast<T>(sum);
+    dw[i] = static_cast<Wide<T>>(sum);
   }
 }
 
@@ -122,7 +123,7 @@ __global__ void weight_gradient(Sizes sizes, std::int64_t count, const T* x, con
 
 void naive_conv2d(Runtime& runtime, const Tensor& x, const Tensor& w, const Window& window,
                   Tensor& y) {
-  with_float(y.dtype(), [&](auto zero) {
+  with_floating(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(runtime, over(runtime, y.numel()), forward<T>, Sizes(x, w, y, window), y.numel(),
            elements<T>(x), elements<T>(w), y.data<T>());
@@ -131,7 +132,7 @@ void naive_conv2d(Runtime& runtime, const Tensor& x, const Tensor& w, const Wind
 
 void naive_conv2d_input_gradient(Runtime& runtime, const Tensor& dy, const Tensor& w,
                                  const Window& window, Tensor& dx) {
-  with_float(dx.dtype(), [&](auto zero) {
+  with_floating(dx.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(runtime, over(runtime, dx.numel()), input_gradient<T>, Sizes(dx, w, dy, window),
            dx.numel(), elements<T>(dy), elements<T>(w), dx.data<T>());
@@ -140,10 +141,10 @@ void naive_conv2d_input_gradient(Runtime& runtime, const Tensor& dy, const Tenso
 
 void naive_conv2d_weight_gradient(Runtime& runtime, const Tensor& x, const Tensor& dy,
                                   const Window& window, Tensor& dw) {
-  with_float(dw.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(runtime, over(runtime, dw.numel()), weight_gradient<T>, Sizes(x, dw, dy, window),
-           dw.numel(), elements<T>(x), elements<T>(dy), dw.data<T>());
+           dw.numel(), elements<T>(x), elements<T>(dy), dw.data<Wide<T>>());
   });
 }
 

@@ -76,6 +76,42 @@ struct InOut {
   __host__ __device__ bool starts_at_pack() const { return is_pack_aligned(data); }
 };
 
+/// Weights that a pass writes, with their bfloat16 copy: what is stored goes to both, rounded to
+/// nearest even in the copy. `Whole` is Output<float> or InOut<float>.
+template <class Whole>
+struct WithCopy {
+  using Element = float;
+  Whole whole;
+  bfloat16* copy;
+  struct alignas(4 * sizeof(bfloat16)) HalfPack {
+    bfloat16 element[kPackSize<float>];
+  };
+  __device__ float load(std::int64_t i) const { return whole.load(i); }
+  __device__ void store(std::int64_t i, float value) const {
+    whole.store(i, value);
+    copy[i] = bfloat16(value);
+  }
+  __device__ Pack<float> load_pack(std::int64_t i) const { return whole.load_pack(i); }
+  __device__ void store_pack(std::int64_t i, const Pack<float>& pack) const {
+    whole.store_pack(i, pack);
+    HalfPack half;
+    for (int k = 0; k < kPackSize<float>; ++k) half.element[k] = bfloat16(pack.element[k]);
+    reinterpret_cast<HalfPack*>(copy)[i] = half;
+  }
+  __host__ __device__ bool starts_at_pack() const {
+    return whole.starts_at_pack() && is_pack_aligned(copy);
+  }
+};
+
+/// Calls f(whole), or f(whole with its copy) where the copy is defined: the same weights.
+template <class Whole, class F>
+void with_copy(Whole whole, const Tensor& copy, F&& f) {
+  if constexpr (std::is_same_v<typename Whole::Element, float>)
+    if (copy.defined()) return f(WithCopy<Whole>{whole, copy.data<bfloat16>()});
+  require(!copy.defined(), "device: only float32 weights have a bfloat16 copy");
+  f(whole);
+}
+
 template <class Worker>
 __device__ bool is_idle(const Worker& worker) {
   if constexpr (requires { worker.idle(); })

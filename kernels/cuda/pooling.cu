@@ -71,8 +71,8 @@ __global__ void maxima(Pooling p, std::int64_t packs, const T* x, T* y, std::int
     for_taps(p, place_of<width>(o, p.y_rows, p.y_columns, p.channels), [&](std::int64_t tap) {
       const auto value = load<width>(x + tap);
       for (int k = 0; k < width; ++k) {
-        const bool stays =
-            !first && (best.element[k] >= value.element[k] || isnan(best.element[k]));
+        const Wide<T> held = widen(best.element[k]);
+        const bool stays = !first && (held >= widen(value.element[k]) || isnan(held));
         best.element[k] = stays ? best.element[k] : value.element[k];
         winner.element[k] = stays ? winner.element[k] : tap + k;
       }
@@ -129,7 +129,7 @@ double share_of(Window window) {
 }  // namespace
 
 void DeviceBackend::max_pool(const Tensor& x, Window window, Tensor& y, Tensor& index) {
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
     T* out = y.data<T>();
@@ -144,7 +144,7 @@ void DeviceBackend::max_pool(const Tensor& x, Window window, Tensor& y, Tensor& 
 }
 
 void DeviceBackend::average_pool(const Tensor& x, Window window, Tensor& y) {
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
     T* out = y.data<T>();
@@ -158,7 +158,7 @@ void DeviceBackend::average_pool(const Tensor& x, Window window, Tensor& y) {
 }
 
 void DeviceBackend::average_pool_backward(const Tensor& dy, Window window, Tensor& dx) {
-  with_float(dy.dtype(), [&](auto zero) {
+  with_floating(dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* gradient = dy.data<T>();
     T* out = dx.data<T>();

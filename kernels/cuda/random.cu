@@ -45,7 +45,7 @@ __global__ void normal_numbers(RandomKey key, const std::int64_t* clock, double 
 /// to inner / 4 + 2 blocks: a thread takes one of them.
 template <class T>
 __global__ void dropout_rows(RandomKey key, const std::int64_t* clock, std::uint64_t threshold,
-                             T scale, std::int64_t rows, std::int64_t inner,
+                             Wide<T> scale, std::int64_t rows, std::int64_t inner,
                              const std::int64_t* row_ids, const T* x, T* y) {
   key = later(key, clock);
   const std::int64_t per_row = inner / 4 + 2;
@@ -58,7 +58,7 @@ __global__ void dropout_rows(RandomKey key, const std::int64_t* clock, std::uint
       const std::int64_t column = 4 * block + k - first;
       if (column < 0 || column >= inner) continue;
       const std::int64_t i = row * inner + column;
-      y[i] = words[k] >= threshold ? x[i] * scale : T{0};
+      y[i] = static_cast<T>(words[k] >= threshold ? widen(x[i]) * scale : Wide<T>{0});
     }
   }
 }
@@ -85,7 +85,7 @@ void DeviceBackend::dropout(const Tensor& x, double p, RandomKey key, const Tens
                             Tensor& y) {
   if (x.numel() == 0) return;
   const std::int64_t rows = x.size(0), inner = x.numel() / rows;
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const std::int64_t* ids = row_ids.defined() ? row_ids.data<std::int64_t>() : nullptr;
     // word 2^-32 >= p, in integers; 2^32, which no word reaches, when p = 1.

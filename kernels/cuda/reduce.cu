@@ -99,19 +99,19 @@ void reduce_axis(Runtime& runtime, Device device, AxisView view, const In* x, Ou
 /// A warp for each row. Of equals, and of several NaN, the lowest position wins.
 template <class T>
 __global__ void arg_max_rows(std::int64_t rows, std::int64_t n, const T* x, std::int64_t* index) {
-  const auto beats = [](T a, long long at_a, T b, long long at_b) {
+  const auto beats = [](Wide<T> a, long long at_a, Wide<T> b, long long at_b) {
     if (isnan(a) != isnan(b)) return static_cast<bool>(isnan(a));
     return a > b || ((a == b || isnan(a)) && at_a < at_b);
   };
   for (std::int64_t row = warp_rank(); row < rows; row += warp_count()) {
-    T best = -std::numeric_limits<T>::infinity();
+    Wide<T> best = -std::numeric_limits<Wide<T>>::infinity();
     long long at = n;  // nothing seen yet: loses every tie
     for (std::int64_t i = lane(); i < n; i += kWarpSize) {
-      const T value = x[row * n + i];
+      const Wide<T> value = widen(x[row * n + i]);
       if (beats(value, i, best, at)) best = value, at = i;
     }
     for (int distance = kWarpSize / 2; distance > 0; distance /= 2) {
-      const T other = __shfl_xor_sync(kAllLanes, best, distance);
+      const Wide<T> other = __shfl_xor_sync(kAllLanes, best, distance);
       const long long other_at = __shfl_xor_sync(kAllLanes, at, distance);
       if (beats(other, other_at, best, at)) best = other, at = other_at;
     }
@@ -123,19 +123,23 @@ __global__ void arg_max_rows(std::int64_t rows, std::int64_t n, const T* x, std:
 
 void DeviceBackend::reduce(Reduction op, const Tensor& x, AxisView view, Tensor& y) {
   if (y.numel() == 0) return;
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    if (op == Reduction::sum)
-      reduce_axis<Sum>(*runtime_, device_, view, elements<T>(x), y.data<T>());
-    else
-      reduce_axis<Maximum>(*runtime_, device_, view, elements<T>(x), y.data<T>());
+    const auto into = [&](auto* out) {
+      if (op == Reduction::sum)
+        reduce_axis<Sum>(*runtime_, device_, view, elements<T>(x), out);
+      else
+        reduce_axis<Maximum>(*runtime_, device_, view, elements<T>(x), out);
+    };
+    if (x.dtype() == y.dtype()) return into(y.data<T>());
+    into(y.data<Wide<T>>());
   });
 }
 
 void DeviceBackend::arg_max(const Tensor& x, Tensor& index) {
   const std::int64_t rows = index.numel();
   if (rows == 0) return;
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(*runtime_, over(*runtime_, rows * kWarpSize), arg_max_rows<T>, rows, x.numel() / rows,
            x.data<T>(), index.data<std::int64_t>());

@@ -76,9 +76,9 @@ __device__ double row_sum(std::int64_t n, F&& term) {
 
 /// The largest element of a row; NaN is the largest.
 template <class Scope, class T>
-__device__ T row_max(std::int64_t n, const T* x) {
-  T largest = -std::numeric_limits<T>::infinity();
-  for_elements<Scope>(n, [&](std::int64_t i) { largest = Maximum{}(largest, x[i]); });
+__device__ Wide<T> row_max(std::int64_t n, const T* x) {
+  Wide<T> largest = -std::numeric_limits<Wide<T>>::infinity();
+  for_elements<Scope>(n, [&](std::int64_t i) { largest = Maximum{}(largest, widen(x[i])); });
   return Scope::reduce(largest, Maximum{});
 }
 

@@ -31,7 +31,7 @@ __global__ void gather_table_rows(std::int64_t count, std::int64_t width, std::i
 /// that index, in ascending order; the others leave. The search costs count / blockDim steps a row.
 template <class T>
 __global__ void scatter_table_rows(std::int64_t count, std::int64_t width, std::int64_t table_rows,
-                                   const T* x, const std::int64_t* index, T* table) {
+                                   const T* x, const std::int64_t* index, Wide<T>* table) {
   POLDER_SHARED(int, hit, kThreads);
   for (std::int64_t r = blockIdx.x; r < count; r += gridDim.x) {
     const std::int64_t target = index[r];
@@ -45,7 +45,7 @@ __global__ void scatter_table_rows(std::int64_t count, std::int64_t width, std::
       if (__syncthreads_or(hit[threadIdx.x]) != 0)
         for (std::int64_t k = 0; k < blockDim.x; ++k)
           for (std::int64_t i = threadIdx.x; i < width && hit[k] != 0; i += blockDim.x)
-            table[target * width + i] += x[(base + k) * width + i];
+            table[target * width + i] += widen(x[(base + k) * width + i]);
       __syncthreads();
     }
   }
@@ -82,24 +82,26 @@ template <class T>
 __global__ void add_chains(std::int64_t targets, const unsigned long long* head,
                            const unsigned long long* next, const T* x, T* y) {
   for (std::int64_t target = thread_rank(); target < targets; target += thread_count()) {
+    Wide<T> sum = widen(y[target]);
     for (unsigned long long least = 0;; ++least) {
       unsigned long long found = kEnd;
       for (unsigned long long i = head[target]; i != kEnd; i = next[i])
         if (i >= least && i < found) found = i;
       if (found == kEnd) break;
-      y[target] += x[found];
+      sum += widen(x[found]);
       least = found;
     }
+    y[target] = static_cast<T>(sum);
   }
 }
 
 template <class T>
-__global__ void one_hot_rows(std::int64_t count, std::int64_t classes, T hot, T cold,
+__global__ void one_hot_rows(std::int64_t count, std::int64_t classes, Wide<T> hot, Wide<T> cold,
                              const std::int64_t* labels, T* y) {
   for (std::int64_t i = thread_rank(); i < count * classes; i += thread_count()) {
     const std::int64_t label = labels[i / classes];
     const bool known = label >= 0 && label < classes;
-    y[i] = !known ? nothing<T>() : label == i % classes ? hot : cold;
+    y[i] = !known ? nothing<T>() : static_cast<T>(label == i % classes ? hot : cold);
   }
 }
 
@@ -119,11 +121,11 @@ void DeviceBackend::gather_rows(const Tensor& table, const Tensor& index, Tensor
 }
 
 void DeviceBackend::scatter_add_rows(const Tensor& x, const Tensor& index, Tensor& table) {
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(*runtime_, block_each(*runtime_, x.numel() == 0 ? 0 : index.numel()),
            scatter_table_rows<T>, index.numel(), row_width(table), table.size(0), x.data<T>(),
-           index.data<std::int64_t>(), table.data<T>());
+           index.data<std::int64_t>(), table.data<Wide<T>>());
   });
 }
 
@@ -156,7 +158,7 @@ void DeviceBackend::scatter_add_elements(const Tensor& x, const Tensor& index, T
   };
   launch(*runtime_, over(*runtime_, count), chain_summands, count, index.data<std::int64_t>(),
          links(head), links(next));
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(*runtime_, over(*runtime_, targets), add_chains<T>, targets, links(head), links(next),
            x.data<T>(), y.data<T>());
@@ -166,7 +168,7 @@ void DeviceBackend::scatter_add_elements(const Tensor& x, const Tensor& index, T
 void DeviceBackend::one_hot(const Tensor& labels, double smoothing, Tensor& y) {
   const std::int64_t classes = y.size(-1);
   const double cold = smoothing / static_cast<double>(classes), hot = 1.0 - smoothing + cold;
-  with_float(y.dtype(), [&](auto zero) {
+  with_floating(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(*runtime_, over(*runtime_, y.numel()), one_hot_rows<T>, labels.numel(), classes, hot,
            cold, labels.data<std::int64_t>(), y.data<T>());

@@ -10,14 +10,14 @@ namespace {
 /// The sum of exp(x - max x) over a row and that maximum; subtracting it keeps huge logits finite.
 template <class T>
 struct Exponentials {
-  T maximum;
+  Wide<T> maximum;
   double sum;
 };
 
 template <class Scope, class T>
 __device__ Exponentials<T> sum_of_exponentials(std::int64_t n, const T* x) {
-  const T maximum = row_max<Scope>(n, x);
-  return {maximum, row_sum<Scope>(n, [=](std::int64_t i) { return exp(x[i] - maximum); })};
+  const Wide<T> maximum = row_max<Scope>(n, x);
+  return {maximum, row_sum<Scope>(n, [=](std::int64_t i) { return exp(widen(x[i]) - maximum); })};
 }
 
 template <class Scope, class T>
@@ -27,8 +27,10 @@ __global__ __launch_bounds__(kLongRowThreads) void softmax_rows(std::int64_t row
     const T* in = x + r * n;
     T* out = y + r * n;
     const Exponentials<T> all = sum_of_exponentials<Scope>(n, in);
-    const T factor = static_cast<T>(1 / all.sum);
-    for_elements<Scope>(n, [=](std::int64_t i) { out[i] = exp(in[i] - all.maximum) * factor; });
+    const Wide<T> factor = static_cast<Wide<T>>(1 / all.sum);
+    for_elements<Scope>(n, [=](std::int64_t i) {
+      out[i] = static_cast<T>(exp(widen(in[i]) - all.maximum) * factor);
+    });
   });
 }
 
@@ -40,8 +42,10 @@ __global__ __launch_bounds__(kLongRowThreads) void log_softmax_rows(std::int64_t
     const T* in = x + r * n;
     T* out = y + r * n;
     const Exponentials<T> all = sum_of_exponentials<Scope>(n, in);
-    const T logarithm = static_cast<T>(log(all.sum));
-    for_elements<Scope>(n, [=](std::int64_t i) { out[i] = in[i] - all.maximum - logarithm; });
+    const Wide<T> logarithm = static_cast<Wide<T>>(log(all.sum));
+    for_elements<Scope>(n, [=](std::int64_t i) {
+      out[i] = static_cast<T>(widen(in[i]) - all.maximum - logarithm);
+    });
   });
 }
 
@@ -53,10 +57,12 @@ __global__ __launch_bounds__(kLongRowThreads) void softmax_gradients(std::int64_
   for_rows<Scope>(rows, [=](std::int64_t r) {
     const T *value = y + r * n, *gradient = dy + r * n;
     T* out = dx + r * n;
-    const T mean = static_cast<T>(row_sum<Scope>(n, [=](std::int64_t i) {
+    const Wide<T> mean = static_cast<Wide<T>>(row_sum<Scope>(n, [=](std::int64_t i) {
       return static_cast<double>(value[i]) * static_cast<double>(gradient[i]);
     }));
-    for_elements<Scope>(n, [=](std::int64_t i) { out[i] = value[i] * (gradient[i] - mean); });
+    for_elements<Scope>(n, [=](std::int64_t i) {
+      out[i] = static_cast<T>(widen(value[i]) * (widen(gradient[i]) - mean));
+    });
   });
 }
 
@@ -68,8 +74,11 @@ __global__ __launch_bounds__(kLongRowThreads) void log_softmax_gradients(std::in
   for_rows<Scope>(rows, [=](std::int64_t r) {
     const T *value = y + r * n, *gradient = dy + r * n;
     T* out = dx + r * n;
-    const T sum = static_cast<T>(row_sum<Scope>(n, [=](std::int64_t i) { return gradient[i]; }));
-    for_elements<Scope>(n, [=](std::int64_t i) { out[i] = gradient[i] - exp(value[i]) * sum; });
+    const Wide<T> sum =
+        static_cast<Wide<T>>(row_sum<Scope>(n, [=](std::int64_t i) { return gradient[i]; }));
+    for_elements<Scope>(n, [=](std::int64_t i) {
+      out[i] = static_cast<T>(widen(gradient[i]) - exp(widen(value[i])) * sum);
+    });
   });
 }
 
@@ -89,7 +98,7 @@ __global__ __launch_bounds__(kLongRowThreads) void cross_entropies(std::int64_t 
                                                                    std::int64_t n, Target target,
                                                                    const T* x,
                                                                    const std::int64_t* labels,
-                                                                   T* losses) {
+                                                                   Wide<T>* losses) {
   for_rows<Scope>(rows, [=](std::int64_t r) {
     const T* in = x + r * n;
     const Exponentials<T> all = sum_of_exponentials<Scope>(n, in);
@@ -102,27 +111,29 @@ __global__ __launch_bounds__(kLongRowThreads) void cross_entropies(std::int64_t 
     const std::int64_t label = labels[r];
     losses[r] =
         is_class(label, n)
-            ? static_cast<T>(target.hot * (top - static_cast<double>(in[label]) + logarithm) +
-                             target.cold * others)
-            : std::numeric_limits<T>::quiet_NaN();
+            ? static_cast<Wide<T>>(target.hot * (top - static_cast<double>(in[label]) + logarithm) +
+                                   target.cold * others)
+            : std::numeric_limits<Wide<T>>::quiet_NaN();
   });
 }
 
 template <class Scope, class T>
 __global__ __launch_bounds__(kLongRowThreads) void cross_entropy_gradients(
     std::int64_t rows, std::int64_t n, Target target, const T* x, const std::int64_t* labels,
-    const T* dlosses, T* dx) {
-  const T hot = static_cast<T>(target.hot), cold = static_cast<T>(target.cold);
+    const Wide<T>* dlosses, T* dx) {
+  const Wide<T> hot = static_cast<Wide<T>>(target.hot), cold = static_cast<Wide<T>>(target.cold);
   for_rows<Scope>(rows, [=](std::int64_t r) {
     const T* in = x + r * n;
     T* out = dx + r * n;
     const Exponentials<T> all = sum_of_exponentials<Scope>(n, in);
-    const T factor = static_cast<T>(1 / all.sum);
+    const Wide<T> factor = static_cast<Wide<T>>(1 / all.sum);
     const std::int64_t label = labels[r];
-    const T gradient = is_class(label, n) ? dlosses[r] : std::numeric_limits<T>::quiet_NaN();
+    const Wide<T> gradient =
+        is_class(label, n) ? dlosses[r] : std::numeric_limits<Wide<T>>::quiet_NaN();
     for_elements<Scope>(n, [=](std::int64_t i) {
-      const T probability = exp(in[i] - all.maximum) * factor;
-      out[i] = (probability - (i == label ? hot : T{0}) - cold) * gradient;
+      const Wide<T> probability = exp(widen(in[i]) - all.maximum) * factor;
+      const Wide<T> hit = i == label ? hot : Wide<T>{0};
+      out[i] = static_cast<T>((probability - hit - cold) * gradient);
     });
   });
 }
@@ -133,7 +144,7 @@ void with_rows(const Runtime& runtime, const Tensor& x, F&& f,
                std::source_location where = std::source_location::current()) {
   const std::int64_t n = x.size(-1);
   if (x.numel() == 0) return;
-  with_float(x.dtype(), [&](auto zero) {
+  with_floating(x.dtype(), [&](auto zero) {
     with_row_scope(
         runtime, x.numel() / n, n,
         [&](auto scope, const Launch& shape) { f(zero, scope, shape, x.numel() / n, n); }, where);
@@ -178,7 +189,7 @@ void DeviceBackend::cross_entropy(const Tensor& x, const Tensor& labels, double 
   with_rows(*runtime_, x, [&](auto zero, auto scope, const Launch& shape, auto rows, auto n) {
     using T = decltype(zero);
     launch(*runtime_, shape, cross_entropies<decltype(scope), T>, rows, n, smoothed(smoothing, n),
-           x.data<T>(), labels.data<std::int64_t>(), losses.data<T>());
+           x.data<T>(), labels.data<std::int64_t>(), losses.data<Wide<T>>());
   });
 }
 
@@ -187,8 +198,8 @@ void DeviceBackend::cross_entropy_backward(const Tensor& x, const Tensor& labels
   with_rows(*runtime_, x, [&](auto zero, auto scope, const Launch& shape, auto rows, auto n) {
     using T = decltype(zero);
     launch(*runtime_, shape, cross_entropy_gradients<decltype(scope), T>, rows, n,
-           smoothed(smoothing, n), x.data<T>(), labels.data<std::int64_t>(), dlosses.data<T>(),
-           dx.data<T>());
+           smoothed(smoothing, n), x.data<T>(), labels.data<std::int64_t>(),
+           dlosses.data<Wide<T>>(), dx.data<T>());
   });
 }
 

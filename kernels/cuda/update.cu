@@ -39,27 +39,31 @@ struct AdamDerivative {
 }  // namespace
 
 void DeviceBackend::sgd_update(const SgdCoefficients& coefficients, const Tensor& rate,
-                               const Tensor& g, Tensor& w, Tensor& momentum) {
+                               const Tensor& g, Tensor& w, Tensor& momentum, const Tensor& copy) {
   with_float(w.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const std::int64_t n = w.numel();
     const Input<T> gradient{g.data<T>()};
-    const InOut<T> weight{w.data<T>()};
-    if (coefficients.momentum == 0.0)
-      pass(*runtime_, n, PlainSgd<T>(coefficients, rate), gradient, weight);
-    else
-      pass(*runtime_, n, MomentumSgd<T>(coefficients, rate, runtime_->clock()), gradient, weight,
-           InOut<T>{momentum.data<T>()});
+    with_copy(InOut<T>{w.data<T>()}, copy, [&](auto weight) {
+      if (coefficients.momentum == 0.0)
+        pass(*runtime_, n, PlainSgd<T>(coefficients, rate), gradient, weight);
+      else
+        pass(*runtime_, n, MomentumSgd<T>(coefficients, rate, runtime_->clock()), gradient, weight,
+             InOut<T>{momentum.data<T>()});
+    });
   });
 }
 
 void DeviceBackend::adam_update(const AdamCoefficients& coefficients, const Tensor& rate,
-                                const Tensor& g, Tensor& w, Tensor& m, Tensor& v) {
+                                const Tensor& g, Tensor& w, Tensor& m, Tensor& v,
+                                const Tensor& copy) {
   with_float(w.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const AdamUpdate<T> update{{coefficients, rate.data<double>(), runtime_->clock()}};
-    pass(*runtime_, w.numel(), update, Input<T>{g.data<T>()}, InOut<T>{w.data<T>()},
-         InOut<T>{m.data<T>()}, InOut<T>{v.data<T>()});
+    with_copy(InOut<T>{w.data<T>()}, copy, [&](auto weight) {
+      pass(*runtime_, w.numel(), update, Input<T>{g.data<T>()}, weight, InOut<T>{m.data<T>()},
+           InOut<T>{v.data<T>()});
+    });
   });
 }
 

@@ -26,26 +26,27 @@ void DeviceBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, b
 }
 
 // A card computes the convolutions that its library does not know by naive kernels: here those of
-// float64, so that they run where there is no card.
+// float64 and the grouped ones of bfloat16, so that they run where there is no card.
+static bool is_naive(const Tensor& x, std::int64_t groups) {
+  return x.dtype() == DType::float64 || (x.dtype() == DType::bfloat16 && groups > 1);
+}
 
 void DeviceBackend::conv2d(const Tensor& x, const Tensor& w, Window window, std::int64_t groups,
                            Tensor& y) {
-  if (y.dtype() == DType::float64) return naive_conv2d(*runtime_, x, w, window, y);
+  if (is_naive(x, groups)) return naive_conv2d(*runtime_, x, w, window, y);
   runtime_->submit([=, this]() mutable { libraries_->cpu().conv2d(x, w, window, groups, y); });
 }
 
 void DeviceBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, Window window,
                                           std::int64_t groups, Tensor& dx) {
-  if (dx.dtype() == DType::float64)
-    return naive_conv2d_input_gradient(*runtime_, dy, w, window, dx);
+  if (is_naive(dy, groups)) return naive_conv2d_input_gradient(*runtime_, dy, w, window, dx);
   runtime_->submit(
       [=, this]() mutable { libraries_->cpu().conv2d_input_gradient(dy, w, window, groups, dx); });
 }
 
 void DeviceBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy, Window window,
                                            std::int64_t groups, Tensor& dw) {
-  if (dw.dtype() == DType::float64)
-    return naive_conv2d_weight_gradient(*runtime_, x, dy, window, dw);
+  if (is_naive(x, groups)) return naive_conv2d_weight_gradient(*runtime_, x, dy, window, dw);
   runtime_->submit(
       [=, this]() mutable { libraries_->cpu().conv2d_weight_gradient(x, dy, window, groups, dw); });
 }

@@ -142,6 +142,21 @@ TEST_P(AscentTest, PerturbAddsTheScaledDirection) {
       }
 }
 
+TEST_P(AscentTest, TheCopyIsTheShiftedWeightRounded) {
+  if (dtype() != DType::float32) GTEST_SKIP() << "only float32 weights have a copy";
+  for (const Metric metric : kMetrics)
+    for (const std::int64_t start : {0, 1})
+      for (const std::int64_t n : kFlatLengths) {
+        const Segments segments = cut_into_segments(n, device());
+        const Tensor w = normals({n}), g = normals({n}), scale = scalar(0.01);
+        const Tensor copy = copy_at(start, rounded(poisoned({n})));
+        Tensor shifted = poisoned({n});
+        backend().perturb(w, g, scale, metric, segments, shifted, copy);
+        EXPECT_TRUE(same_bits(shifted, perturbed(w, g, scale, metric, segments)));
+        EXPECT_TRUE(same_bits(copy, rounded(shifted)));
+      }
+}
+
 TEST_P(AscentTest, NothingAddedLeavesEveryBitOfW) {
   for (const Metric metric : kMetrics)
     for (const std::int64_t n : {33, 40001}) {

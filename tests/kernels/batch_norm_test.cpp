@@ -38,12 +38,12 @@ class BatchNormTest : public KernelTest {
   };
   Result normalise(const Tensor& x, const Tensor& gamma, const Tensor& beta) {
     const Shape channels{gamma.numel()};
-    Result result{poisoned(x.shape()), poisoned(channels), poisoned(channels)};
+    Result result{poisoned(x.shape()), wide_poisoned(channels), wide_poisoned(channels)};
     backend().batch_norm(x, gamma, beta, kEpsilon, result.y, result.mean, result.inv_std);
     return result;
   }
 };
-POLDER_KERNEL_SUITE(BatchNormTest);
+POLDER_ACTIVATION_SUITE(BatchNormTest);
 
 const std::vector<Shape> kShapes = {{1, 1},     {1, 5},     {2, 3},     {31, 1},    {33, 17},
                                     {1000, 16}, {517, 130}, {40000, 3}, {9000, 64}, {70, 9004}};
@@ -54,7 +54,8 @@ TEST_P(BatchNormTest, MatchesTheFormula) {
   for (const Shape& shape : kShapes) {
     SCOPED_TRACE(to_string(shape));
     const std::size_t rows = size(shape[0]), channels = size(shape[1]);
-    const Tensor x = normals(shape), gamma = normals({shape[1]}), beta = normals({shape[1]});
+    const Tensor x = normals(shape);
+    const Tensor gamma = wide_normals({shape[1]}), beta = wide_normals({shape[1]});
     const Values in = host(x), weight = host(gamma), bias = host(beta);
     const Statistics truth = statistics(in, rows, channels);
     Values inv_std, expected;
@@ -79,8 +80,8 @@ TEST_P(BatchNormTest, VarianceSurvivesAMeanFarFromZero) {
     for (double& value : values) value = level + spread * value;
     const Tensor x = upload(values, shape);
     const Statistics truth = statistics(host(x), size(shape[0]), size(shape[1]));
-    const Result found =
-        normalise(x, upload(Values(size(shape[1]), 1.0)), upload(Values(size(shape[1]), 0.0)));
+    const Result found = normalise(x, upload_wide(Values(size(shape[1]), 1.0)),
+                                   upload_wide(Values(size(shape[1]), 0.0)));
     Values inv_std;
     for (const double variance : truth.variance)
       inv_std.push_back(1 / std::sqrt(variance + kEpsilon));
@@ -91,7 +92,7 @@ TEST_P(BatchNormTest, VarianceSurvivesAMeanFarFromZero) {
 
 TEST_P(BatchNormTest, ConstantChannelsGiveTheShift) {
   const Tensor x = upload(Values(300, 7.25), {100, 3});
-  const Result found = normalise(x, upload({2, 3, 4}), upload({-1, 0, 1}));
+  const Result found = normalise(x, upload_wide({2, 3, 4}), upload_wide({-1, 0, 1}));
   for (std::size_t i = 0; i < 300; ++i) EXPECT_EQ(host(found.y)[i], (Values{-1, 0, 1})[i % 3]);
   expect_close(found.inv_std, Values(3, 1 / std::sqrt(kEpsilon)), {.terms = 0});
 }
@@ -99,7 +100,7 @@ TEST_P(BatchNormTest, ConstantChannelsGiveTheShift) {
 TEST_P(BatchNormTest, NotANumberStaysInItsChannel) {
   Values values = host(normals({50, 2}));
   values[20] = std::nan("");
-  const Result found = normalise(upload(values, {50, 2}), upload({1, 1}), upload({0, 0}));
+  const Result found = normalise(upload(values, {50, 2}), upload_wide({1, 1}), upload_wide({0, 0}));
   EXPECT_TRUE(std::isnan(host(found.inv_std)[0]));
   EXPECT_TRUE(std::isfinite(host(found.inv_std)[1]));
 }
@@ -108,7 +109,7 @@ TEST_P(BatchNormTest, BackwardMatchesTheFormula) {
   for (const Shape& shape : kShapes) {
     SCOPED_TRACE(to_string(shape));
     const std::size_t rows = size(shape[0]), channels = size(shape[1]);
-    const Tensor x = normals(shape), gamma = normals({shape[1]}), dy = normals(shape);
+    const Tensor x = normals(shape), gamma = wide_normals({shape[1]}), dy = normals(shape);
     const Result forward = normalise(x, gamma, gamma);
     const Values in = host(x), weight = host(gamma), gradient = host(dy);
     const Values mean = host(forward.mean), inv_std = host(forward.inv_std);
@@ -124,7 +125,8 @@ TEST_P(BatchNormTest, BackwardMatchesTheFormula) {
       dx[i] = weight[c] * inv_std[c] *
               (gradient[i] - (dbeta[c] + normalised * dgamma[c]) / static_cast<double>(rows));
     }
-    Tensor out = poisoned(shape), scale = poisoned({shape[1]}), shift = poisoned({shape[1]});
+    Tensor out = poisoned(shape);
+    Tensor scale = wide_poisoned({shape[1]}), shift = wide_poisoned({shape[1]});
     backend().batch_norm_backward(x, gamma, forward.mean, forward.inv_std, dy, out, scale, shift);
     // With few rows the deviation, and so 1 / std, may be as large as 1 / sqrt(epsilon).
     const double steepest = *std::max_element(inv_std.begin(), inv_std.end());
@@ -136,9 +138,10 @@ TEST_P(BatchNormTest, BackwardMatchesTheFormula) {
 
 TEST_P(BatchNormTest, TrackMovesRunningStatistics) {
   const std::int64_t rows = 12;
-  const Tensor x = normals({rows, 5}), one = upload(Values(5, 1.0)), zero = upload(Values(5, 0.0));
+  const Tensor x = normals({rows, 5});
+  const Tensor one = upload_wide(Values(5, 1.0)), zero = upload_wide(Values(5, 0.0));
   const Result batch = normalise(x, one, zero);
-  Tensor mean = normals({5}), variance = uniforms({5}, 0.5, 2);
+  Tensor mean = wide_normals({5}), variance = upload_wide(host(uniforms({5}, 0.5, 2)));
   const Statistics truth = statistics(host(x), 12, 5);
   Values expected_mean = host(mean), expected_variance = host(variance);
   for (std::size_t c = 0; c < 5; ++c) {
@@ -151,11 +154,11 @@ TEST_P(BatchNormTest, TrackMovesRunningStatistics) {
 }
 
 TEST_P(BatchNormTest, TrackOfAConstantChannelIsNotNegative) {
-  const Tensor mean = upload({1.0}), inv_std = upload({1 / std::sqrt(kEpsilon)});
-  Tensor running_mean = upload({0.0}), running_variance = upload({0.0});
+  const Tensor mean = upload_wide({1.0}), inv_std = upload_wide({1 / std::sqrt(kEpsilon)});
+  Tensor running_mean = upload_wide({0.0}), running_variance = upload_wide({0.0});
   backend().batch_norm_track(mean, inv_std, kEpsilon, 0.5, 8, running_mean, running_variance);
   EXPECT_GE(host(running_variance)[0], 0.0);
-  EXPECT_LE(host(running_variance)[0], 8 * kEpsilon * unit(dtype()));
+  EXPECT_LE(host(running_variance)[0], 8 * kEpsilon * unit(mean.dtype()));
   backend().batch_norm_track(mean, inv_std, kEpsilon, 0.5, 1, running_mean, running_variance);
   EXPECT_TRUE(std::isfinite(host(running_variance)[0])) << "a single row";
 }

@@ -110,7 +110,7 @@ class Conv2dTest : public KernelTest {
     return dx;
   }
   Tensor weight_gradient(const Problem& p, std::int64_t start = 0) const {
-    Tensor dw = copy_at(start, poisoned(p.c.weights()));
+    Tensor dw = copy_at(start, wide_poisoned(p.c.weights()));
     backend().conv2d_weight_gradient(p.x, p.dy, p.c.window, p.c.groups, dw);
     return dw;
   }
@@ -137,7 +137,7 @@ class Conv2dTest : public KernelTest {
     expect_close(weight_gradient(p, start), dw, terms_of(dw));
   }
 };
-POLDER_KERNEL_SUITE(Conv2dTest);
+POLDER_ACTIVATION_SUITE(Conv2dTest);
 
 TEST_P(Conv2dTest, AndItsGradientsAgreeWithNaiveSums) {
   for (const Case& c : kCases) check(c);

@@ -16,6 +16,15 @@ Values as_double(const Tensor& tensor) {
   return result;
 }
 
+Tensor as_type(DType dtype, const Values& values, const Shape& shape, Device device) {
+  if (dtype == DType::float64) return Tensor::from(values, shape, device);
+  if (dtype == DType::float32)
+    return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, device);
+  std::vector<bfloat16> rounded;
+  for (const double value : values) rounded.emplace_back(value);
+  return Tensor::from(rounded, shape, device);
+}
+
 bool agrees(double found, double expected, double allowed) {
   if (std::isnan(expected)) return std::isnan(found);
   if (std::isinf(expected)) return found == expected;
@@ -49,6 +58,12 @@ std::vector<Setting> settings() {
   std::vector<Setting> all;
   for (const Device device : available_devices())
     for (const DType dtype : {DType::float32, DType::float64}) all.push_back({device, dtype});
+  return all;
+}
+
+std::vector<Setting> activation_settings() {
+  std::vector<Setting> all = settings();
+  for (const Device device : available_devices()) all.push_back({device, DType::bfloat16});
   return all;
 }
 
@@ -86,6 +101,8 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return words(a) == words(b);
 }
 
+Tensor rounded(const Tensor& x) { return as_type(DType::bfloat16, host(x), x.shape(), x.device()); }
+
 Tensor copy_at(std::int64_t start, const Tensor& x) {
   const Tensor room = Tensor::empty({start + x.numel()}, x.dtype(), x.device());
   const Tensor copy = room.view(start, x.shape());
@@ -103,8 +120,12 @@ void expect_close_sized(const Tensor& found, const Values& expected, const Value
 }
 
 Tensor KernelTest::upload(const Values& values, const Shape& shape) const {
-  if (dtype() == DType::float64) return Tensor::from(values, shape, device());
-  return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, device());
+  return as_type(dtype(), values, shape, device());
+}
+
+Tensor KernelTest::upload_wide(const Values& values) const {
+  return as_type(accumulation_type(dtype()), values, {static_cast<std::int64_t>(values.size())},
+                 device());
 }
 
 Tensor KernelTest::upload(const Values& values) const {
@@ -126,6 +147,10 @@ Tensor KernelTest::normals(const Shape& shape) {
   return upload(values, shape);
 }
 
+Tensor KernelTest::wide_normals(const Shape& shape) {
+  return upload_wide(host(normals(shape))).reshape(shape);
+}
+
 Tensor KernelTest::uniforms(const Shape& shape, double low, double high) {
   std::uniform_real_distribution<double> law(low, high);
   Values values(static_cast<std::size_t>(shape.numel()));
@@ -142,6 +167,10 @@ Indices KernelTest::draw_indices(std::int64_t count, std::int64_t bound) {
 
 Tensor KernelTest::poisoned(const Shape& shape) const {
   return upload(Values(static_cast<std::size_t>(shape.numel()), std::nan("")), shape);
+}
+
+Tensor KernelTest::wide_poisoned(const Shape& shape) const {
+  return upload_wide(Values(static_cast<std::size_t>(shape.numel()), std::nan(""))).reshape(shape);
 }
 
 Tensor KernelTest::poisoned_indices(const Shape& shape) const {

@@ -25,13 +25,16 @@ struct Setting {
   DType dtype;
 };
 
-/// Every device present with float32 and float64.
+/// Every device present with float32 and float64; for functions of activations bfloat16 too.
 std::vector<Setting> settings();
+std::vector<Setting> activation_settings();
 std::string name_of(const ::testing::TestParamInfo<Setting>& info);
 
 /// Values of a tensor of any type as float64.
 Values host(const Tensor& tensor);
 bool same_bits(const Tensor& a, const Tensor& b);
+/// float32 values rounded to bfloat16 one by one on the host.
+Tensor rounded(const Tensor& x);
 /// A copy that starts `start` elements after the beginning of memory of its own.
 Tensor copy_at(std::int64_t start, const Tensor& x);
 
@@ -49,6 +52,8 @@ class KernelTest : public ::testing::TestWithParam<Setting> {
   /// Host values, rounded to the element type, on the device.
   Tensor upload(const Values& values, const Shape& shape) const;
   Tensor upload(const Values& values) const;
+  /// The same in the type that parameters and losses have beside such activations.
+  Tensor upload_wide(const Values& values) const;
   Tensor upload_indices(const Indices& values, const Shape& shape) const;
   Tensor upload_indices(const Indices& values) const;
   /// 0-d float64: what steers a step.
@@ -56,11 +61,13 @@ class KernelTest : public ::testing::TestWithParam<Setting> {
 
   /// Independent standard normal numbers, and uniform ones.
   Tensor normals(const Shape& shape);
+  Tensor wide_normals(const Shape& shape);
   Tensor uniforms(const Shape& shape, double low, double high);
   Indices draw_indices(std::int64_t count, std::int64_t bound);
 
   /// An output full of NaN (or of a wrong index): what a kernel forgets to write shows.
   Tensor poisoned(const Shape& shape) const;
+  Tensor wide_poisoned(const Shape& shape) const;
   Tensor poisoned_indices(const Shape& shape) const;
   Tensor poisoned_scalar() const;
 
@@ -81,4 +88,8 @@ inline const std::vector<std::int64_t> kFlatLengths = {0, 1, 31, 32, 33, 1000, (
 #define POLDER_KERNEL_SUITE(Fixture)                                                    \
   INSTANTIATE_TEST_SUITE_P(Devices, Fixture,                                            \
                            ::testing::ValuesIn(::polder::kernels::testing::settings()), \
+                           ::polder::kernels::testing::name_of)
+#define POLDER_ACTIVATION_SUITE(Fixture)                                                           \
+  INSTANTIATE_TEST_SUITE_P(Devices, Fixture,                                                       \
+                           ::testing::ValuesIn(::polder::kernels::testing::activation_settings()), \
                            ::polder::kernels::testing::name_of)

@@ -11,12 +11,12 @@ class LayerNormTest : public KernelTest {
   };
   Result normalise(const Tensor& x, const Tensor& gamma, const Tensor& beta) {
     const Shape rows{x.size(0)};
-    Result result{poisoned(x.shape()), poisoned(rows), poisoned(rows)};
+    Result result{poisoned(x.shape()), wide_poisoned(rows), wide_poisoned(rows)};
     backend().layer_norm(x, gamma, beta, kEpsilon, result.y, result.mean, result.inv_std);
     return result;
   }
 };
-POLDER_KERNEL_SUITE(LayerNormTest);
+POLDER_ACTIVATION_SUITE(LayerNormTest);
 
 const std::vector<Shape> kShapes = {{0, 4},    {1, 1},     {1, 5},     {3, 2},    {31, 33},
                                     {70, 600}, {1000, 16}, {3, 40000}, {900, 129}};
@@ -44,7 +44,8 @@ TEST_P(LayerNormTest, MatchesTheFormula) {
     SCOPED_TRACE(to_string(shape));
     const std::size_t rows = static_cast<std::size_t>(shape[0]);
     const std::size_t n = static_cast<std::size_t>(shape[1]);
-    const Tensor x = normals(shape), gamma = normals({shape[1]}), beta = normals({shape[1]});
+    const Tensor x = normals(shape);
+    const Tensor gamma = wide_normals({shape[1]}), beta = wide_normals({shape[1]});
     const Values in = host(x), weight = host(gamma), bias = host(beta);
     const Truth truth = truth_of(in, rows, n, kEpsilon);
     Values expected;
@@ -65,7 +66,7 @@ TEST_P(LayerNormTest, VarianceSurvivesAMeanFarFromZero) {
   for (double& value : values) value = 1000 + 0.5 * value;
   const Tensor x = upload(values, {20, 777});
   const Truth truth = truth_of(host(x), 20, 777, kEpsilon);
-  const Result found = normalise(x, upload(Values(777, 1.0)), upload(Values(777, 0.0)));
+  const Result found = normalise(x, upload_wide(Values(777, 1.0)), upload_wide(Values(777, 0.0)));
   expect_close(found.mean, truth.mean, {.terms = 0});
   expect_close(found.inv_std, truth.inv_std, {.terms = 0});
 }
@@ -75,7 +76,7 @@ TEST_P(LayerNormTest, BackwardMatchesTheFormula) {
     SCOPED_TRACE(to_string(shape));
     const std::size_t rows = static_cast<std::size_t>(shape[0]);
     const std::size_t n = static_cast<std::size_t>(shape[1]);
-    const Tensor x = normals(shape), gamma = normals({shape[1]}), dy = normals(shape);
+    const Tensor x = normals(shape), gamma = wide_normals({shape[1]}), dy = normals(shape);
     const Result forward = normalise(x, gamma, gamma);
     const Values in = host(x), weight = host(gamma), gradient = host(dy);
     const Values mean = host(forward.mean), inv_std = host(forward.inv_std);
@@ -96,7 +97,8 @@ TEST_P(LayerNormTest, BackwardMatchesTheFormula) {
             inv_std[r] * (gradient[r * n + i] * weight[i] - average - normalised(i) * slope);
       steepest = std::max(steepest, inv_std[r]);
     }
-    Tensor out = poisoned(shape), scale = poisoned({shape[1]}), shift = poisoned({shape[1]});
+    Tensor out = poisoned(shape);
+    Tensor scale = wide_poisoned({shape[1]}), shift = wide_poisoned({shape[1]});
     backend().layer_norm_backward(x, gamma, forward.mean, forward.inv_std, dy, out, scale, shift);
     expect_close(scale, dgamma, {.terms = static_cast<double>(rows), .size = 2 * steepest});
     expect_close(shift, dbeta, {.terms = static_cast<double>(rows)});

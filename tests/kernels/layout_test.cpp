@@ -6,7 +6,7 @@ namespace polder::kernels::testing {
 namespace {
 
 class LayoutTest : public KernelTest {};
-POLDER_KERNEL_SUITE(LayoutTest);
+POLDER_ACTIVATION_SUITE(LayoutTest);
 
 TEST_P(LayoutTest, ExpandRepeatsAlongTheMiddleAxis) {
   for (const AxisView view : std::vector<AxisView>{

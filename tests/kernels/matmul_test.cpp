@@ -31,7 +31,9 @@ class MatmulTest : public KernelTest {
   }
 
   Tensor multiply(const Problem& p, Sizes s) const {
-    Tensor y = poisoned(stacked(s.batches, s.m, s.n));
+    return multiply_into(poisoned(stacked(s.batches, s.m, s.n)), p);
+  }
+  Tensor multiply_into(Tensor y, const Problem& p) const {
     backend().matmul(p.a, p.transpose_a, p.b, p.transpose_b, y);
     return y;
   }
@@ -61,11 +63,16 @@ class MatmulTest : public KernelTest {
       for (const bool transpose_b : {false, true}) {
         SCOPED_TRACE(fmt::format("{}, transposed {} {}", to_string(s), transpose_a, transpose_b));
         const Problem p = problem(s, transpose_a, transpose_b);
-        expect_close(multiply(p, s), expected(p, s), running_sum(static_cast<double>(s.k)));
+        const Values truth = expected(p, s);
+        const Rounding rounding = running_sum(static_cast<double>(s.k));
+        expect_close(multiply(p, s), truth, rounding);
+        if (dtype() != DType::bfloat16) continue;
+        const Tensor unrounded = wide_poisoned(stacked(s.batches, s.m, s.n));
+        expect_close(multiply_into(unrounded, p), truth, rounding);
       }
   }
 };
-POLDER_KERNEL_SUITE(MatmulTest);
+POLDER_ACTIVATION_SUITE(MatmulTest);
 
 TEST_P(MatmulTest, AgreesWithTheNaiveSum) {
   for (const Sizes s : {Sizes{1, 1, 1},

@@ -4,7 +4,7 @@ namespace polder::kernels::testing {
 namespace {
 
 class PoolingTest : public KernelTest {};
-POLDER_KERNEL_SUITE(PoolingTest);
+POLDER_ACTIVATION_SUITE(PoolingTest);
 
 struct Case {
   Shape x;

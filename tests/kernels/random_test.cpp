@@ -34,7 +34,10 @@ TEST_P(RandomTest, NormalIsTheStreamOfTheCore) {
   }
 }
 
-TEST_P(RandomTest, DropoutKeepsWhatItsKeyAndRowIdsSay) {
+class DropoutTest : public KernelTest {};
+POLDER_ACTIVATION_SUITE(DropoutTest);
+
+TEST_P(DropoutTest, KeepsWhatItsKeyAndRowIdsSay) {
   const RandomKey key = random_key(run_seed(), "mask");
   for (const Shape& shape :
        {Shape{0, 3}, Shape{1, 1}, Shape{5, 31}, Shape{9, 3, 11}, Shape{40, 1000}}) {
@@ -54,7 +57,7 @@ TEST_P(RandomTest, DropoutKeepsWhatItsKeyAndRowIdsSay) {
   }
 }
 
-TEST_P(RandomTest, DropoutWithoutRowIdsCountsRows) {
+TEST_P(DropoutTest, WithoutRowIdsCountsRows) {
   const RandomKey key = random_key(run_seed(), "mask");
   const Tensor x = normals({6, 35});
   Tensor counted = poisoned({6, 35}), named = poisoned({6, 35});
@@ -63,7 +66,7 @@ TEST_P(RandomTest, DropoutWithoutRowIdsCountsRows) {
   EXPECT_TRUE(same_bits(counted, named));
 }
 
-TEST_P(RandomTest, ASampleMeetsTheSameMaskInAnySubset) {
+TEST_P(DropoutTest, ASampleMeetsTheSameMaskInAnySubset) {
   const RandomKey key = random_key(run_seed(), "mask");
   const Tensor x = normals({10, 77});
   Tensor whole = poisoned({10, 77}), part = poisoned({4, 77});
@@ -72,7 +75,7 @@ TEST_P(RandomTest, ASampleMeetsTheSameMaskInAnySubset) {
   EXPECT_TRUE(same_bits(part, whole.slice(3, 7)));
 }
 
-TEST_P(RandomTest, DropoutAtItsEnds) {
+TEST_P(DropoutTest, AtItsEnds) {
   const RandomKey key = random_key(run_seed(), "mask");
   const Tensor x = normals({4, 100});
   Tensor y = poisoned({4, 100});

@@ -4,7 +4,7 @@ namespace polder::kernels::testing {
 namespace {
 
 class ReduceTest : public KernelTest {};
-POLDER_KERNEL_SUITE(ReduceTest);
+POLDER_ACTIVATION_SUITE(ReduceTest);
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -31,6 +31,23 @@ TEST_P(ReduceTest, SumMatchesANaiveSum) {
         for (std::int64_t i = 0; i < view.inner; ++i)
           expected[static_cast<std::size_t>(o * view.inner + i)] += in[at(view, o, n, i)];
     Tensor y = poisoned({view.outer, view.inner});
+    backend().reduce(Reduction::sum, x, view, y);
+    expect_close(y, expected, {.terms = static_cast<double>(view.n)});
+  }
+}
+
+TEST_P(ReduceTest, SumIsHandedOnInTheWiderTypeWhereItsResultHasRoom) {
+  if (dtype() != DType::bfloat16) GTEST_SKIP() << "only bfloat16 has a wider type";
+  for (const AxisView view : kViews) {
+    SCOPED_TRACE(to_string(shape_of(view)));
+    const Tensor x = normals(shape_of(view));
+    const Values in = host(x);
+    Values expected(static_cast<std::size_t>(view.outer * view.inner));
+    for (std::int64_t o = 0; o < view.outer; ++o)
+      for (std::int64_t n = 0; n < view.n; ++n)
+        for (std::int64_t i = 0; i < view.inner; ++i)
+          expected[static_cast<std::size_t>(o * view.inner + i)] += in[at(view, o, n, i)];
+    Tensor y = wide_poisoned({view.outer, view.inner});
     backend().reduce(Reduction::sum, x, view, y);
     expect_close(y, expected, {.terms = static_cast<double>(view.n)});
   }

@@ -4,7 +4,7 @@ namespace polder::kernels::testing {
 namespace {
 
 class RowsTest : public KernelTest {};
-POLDER_KERNEL_SUITE(RowsTest);
+POLDER_ACTIVATION_SUITE(RowsTest);
 
 struct Sizes {
   std::int64_t table, width, count;
@@ -33,7 +33,7 @@ TEST_P(RowsTest, GatherRowsCopiesThem) {
 TEST_P(RowsTest, ScatterAddRowsAddsRepeatedRows) {
   for (const auto& [table, width, count] : kSizes) {
     const Tensor x = normals({count, width});
-    Tensor y = normals({table, width});
+    Tensor y = wide_normals({table, width});
     const Indices index = draw_indices(count, table);
     const Values in = host(x);
     Values expected = host(y);
@@ -48,7 +48,7 @@ TEST_P(RowsTest, ScatterAddRowsAddsRepeatedRows) {
 
 TEST_P(RowsTest, ScatterAddKeepsTheOrderOfItsRows) {
   // (big + 1) - big is 0 in either type, (big - big) + 1 is 1: the order shows.
-  Tensor table = upload({0.0, 0.0}, {2, 1}), flat = upload({0.0, 0.0});
+  Tensor table = upload_wide({0.0, 0.0}).reshape({2, 1}), flat = upload({0.0, 0.0});
   const Tensor x = upload({1e20, 1.0, -1e20, 1e20, -1e20, 1.0}, {6, 1});
   const Tensor index = upload_indices({0, 0, 0, 1, 1, 1});
   backend().scatter_add_rows(x, index, table);

@@ -4,7 +4,7 @@ namespace polder::kernels::testing {
 namespace {
 
 class SoftmaxTest : public KernelTest {};
-POLDER_KERNEL_SUITE(SoftmaxTest);
+POLDER_ACTIVATION_SUITE(SoftmaxTest);
 
 const std::vector<Shape> kShapes = {{0, 5},   {1, 1},    {3, 2},     {31, 10},
                                     {33, 33}, {70, 600}, {2, 40001}, {3000, 17}};
@@ -46,6 +46,7 @@ TEST_P(SoftmaxTest, MatchesTheFormula) {
 }
 
 TEST_P(SoftmaxTest, HugeLogitsStayFinite) {
+  if (dtype() == DType::bfloat16) GTEST_SKIP() << "bfloat16 rounds 10000 and 9999 to one number";
   const Tensor x = upload({1e4, 1e4 - 1, -1e4, 3e38, 3e38, -3e38}, {2, 3});
   Tensor y = poisoned({2, 3}), log_y = poisoned({2, 3}), losses = poisoned({2});
   backend().softmax(x, y);
@@ -99,7 +100,7 @@ TEST_P(SoftmaxTest, CrossEntropyIsTheMeanLogLossOfTheSmoothedTarget) {
     for (const Shape& shape : kShapes) {
       SCOPED_TRACE(to_string(shape));
       const std::size_t n = columns(shape), rows = size(shape[0]);
-      const Tensor x = uniforms(shape, -5, 5), dlosses = normals({shape[0]});
+      const Tensor x = uniforms(shape, -5, 5), dlosses = wide_normals({shape[0]});
       const Indices labels = draw_indices(shape[0], shape[1]);
       const Values logs = log_softmax_of(host(x), n), gradient = host(dlosses);
       Values expected(rows), dx(logs.size());
@@ -110,7 +111,7 @@ TEST_P(SoftmaxTest, CrossEntropyIsTheMeanLogLossOfTheSmoothedTarget) {
           expected[r] -= target * logs[r * n + c];
           dx[r * n + c] = (std::exp(logs[r * n + c]) - target) * gradient[r];
         }
-      Tensor losses = poisoned({shape[0]}), out = poisoned(shape);
+      Tensor losses = wide_poisoned({shape[0]}), out = poisoned(shape);
       backend().cross_entropy(x, upload_indices(labels), smoothing, losses);
       expect_close(losses, expected, {.size = 10});
       backend().cross_entropy_backward(x, upload_indices(labels), smoothing, dlosses, out);
@@ -120,15 +121,15 @@ TEST_P(SoftmaxTest, CrossEntropyIsTheMeanLogLossOfTheSmoothedTarget) {
 
 TEST_P(SoftmaxTest, CrossEntropyOfACertainAnswerKeepsItsSmallLoss) {
   // log(1 + e^-30): a float32 sum would round it to 0.
-  Tensor losses = poisoned({1});
+  Tensor losses = wide_poisoned({1});
   backend().cross_entropy(upload({15, -15}, {1, 2}), upload_indices({0}), 0.0, losses);
   expect_close(losses, {std::log1p(std::exp(-30.0))},
-               {.size = 1e-3 * std::exp(-30.0) / unit(dtype())});
+               {.size = 1e-3 * std::exp(-30.0) / unit(losses.dtype())});
 }
 
 TEST_P(SoftmaxTest, LabelsOutOfRangeAreRefusedByName) {
   if (device().type != DeviceType::cpu) GTEST_SKIP() << "only the cpu can throw";
-  Tensor losses = poisoned({2});
+  Tensor losses = wide_poisoned({2});
   const Tensor logits = normals({2, 10});
   EXPECT_EQ(error_of([&] {
               backend().cross_entropy(logits, upload_indices({3, 10}), 0.0, losses);
@@ -139,9 +140,9 @@ TEST_P(SoftmaxTest, LabelsOutOfRangeAreRefusedByName) {
 TEST_P(SoftmaxTest, LabelsOutOfRangeAreNotANumberOnADevice) {
   if (device().type == DeviceType::cpu) GTEST_SKIP() << "the cpu throws";
   for (const std::int64_t n : {10, 700}) {
-    const Tensor x = normals({3, n}), dlosses = upload({1, 1, 1});
+    const Tensor x = normals({3, n}), dlosses = upload_wide({1, 1, 1});
     const Tensor labels = upload_indices({-1, 3, n});
-    Tensor losses = upload({0, 0, 0}), dx = upload(Values(size(3 * n)), {3, n});
+    Tensor losses = upload_wide({0, 0, 0}), dx = upload(Values(size(3 * n)), {3, n});
     backend().cross_entropy(x, labels, 0.1, losses);
     backend().cross_entropy_backward(x, labels, 0.1, dlosses, dx);
     const Values loss = host(losses), gradient = host(dx);

@@ -11,6 +11,7 @@ namespace polder::kernels::testing {
 
 /// Distance from 1 to the next number of the type.
 inline double unit(DType dtype) {
+  if (dtype == DType::bfloat16) return 0x1p-7;
   return dtype == DType::float64 ? std::numeric_limits<double>::epsilon()
                                  : static_cast<double>(std::numeric_limits<float>::epsilon());
 }
@@ -30,8 +31,13 @@ inline Rounding running_sum(double terms) { return {.terms = terms, .size = std:
 /// Absolute error allowed to a result of the type whose true value is `expected`: a few units of
 /// the value itself (a function or two was taken) and of the sum that it was formed from. Sums
 /// inside a kernel and inside the oracle are float64: next to a float64 result their own roundings
-/// are not small, hence more units there.
+/// are not small, hence more units there. A bfloat16 result is a float32 result rounded once, by
+/// half a unit of itself at most.
 inline double tolerance(DType dtype, double expected, Rounding rounding) {
+  if (dtype == DType::bfloat16) {
+    const double before = tolerance(DType::float32, expected, rounding);
+    return before + unit(dtype) / 2 * (std::abs(expected) + before);
+  }
   const double units = dtype == DType::float64 ? 64 : 8;
   const double terms = std::sqrt(rounding.terms) * rounding.size;
   const double running_sum = rounding.terms * rounding.size;

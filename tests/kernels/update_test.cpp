@@ -186,6 +186,31 @@ TEST_P(UpdateTest, AdamDerivativeIsThatOfTheStepJustMade) {
     }
 }
 
+// The bfloat16 copy is what the same pass leaves in w, rounded; nothing else of the update changes.
+TEST_P(UpdateTest, TheCopyIsTheNewWeightRounded) {
+  if (dtype() != DType::float32) GTEST_SKIP() << "only float32 weights have a copy";
+  for (const std::int64_t start : {0, 1})
+    for (const std::int64_t n : kFlatLengths) {
+      const Tensor w = normals({n}), m = normals({n}), v = uniforms({n}, 0.05, 2), g = normals({n});
+      const Tensor copy = copy_at(start, rounded(poisoned({n})));
+      for (const SgdCoefficients& c : kSgd) {
+        Tensor plain = w.clone(), plain_m = m.clone(), with = w.clone(), with_m = m.clone();
+        backend().sgd_update(c, scalar(kRate), g, plain, plain_m);
+        backend().sgd_update(c, scalar(kRate), g, with, with_m, copy);
+        EXPECT_TRUE(same_bits(with, plain) && same_bits(with_m, plain_m));
+        EXPECT_TRUE(same_bits(copy, rounded(plain)));
+      }
+      for (const AdamCoefficients& c : adam_cases()) {
+        Tensor plain = w.clone(), with = w.clone(), m1 = m.clone(), m2 = m.clone();
+        Tensor v1 = v.clone(), v2 = v.clone();
+        backend().adam_update(c, scalar(kRate), g, plain, m1, v1);
+        backend().adam_update(c, scalar(kRate), g, with, m2, v2, copy);
+        EXPECT_TRUE(same_bits(with, plain) && same_bits(m1, m2) && same_bits(v1, v2));
+        EXPECT_TRUE(same_bits(copy, rounded(plain)));
+      }
+    }
+}
+
 class NaiveUpdateTest : public KernelTest {
  protected:
   struct Model {
