@@ -18,9 +18,9 @@ Variable binary(std::string_view function, Binary op, const Variable& a, const V
 }  // namespace
 
 Variable add(const Variable& a, const Variable& b, Broadcast broadcast) {
-  const auto gradient = [b_shape = b.shape(), broadcast](const Variable&, const Variable& dy,
-                                                         const Needs& needs) -> Variables {
-    return {dy, needs[1] ? sum_to(dy, b_shape, broadcast) : Variable()};
+  const auto gradient = [b_shape = b.shape(), b_type = gradient_type(b), broadcast](
+                            const Variable&, const Variable& dy, const Needs& needs) -> Variables {
+    return {dy, needs[1] ? sum_to(dy, b_shape, broadcast, b_type) : Variable()};
   };
   return binary("add", Binary::add, a, b, broadcast, gradient);
 }
@@ -59,6 +59,19 @@ Variable affine(const Variable& x, double scale, double shift) {
                           [scale](const Variable&, const Variable& dy, const Needs&) -> Variables {
                             return {affine(dy, scale)};
                           });
+}
+
+Variable cast(const Variable& x, DType dtype) {
+  require(is_floating(x.dtype()) && is_floating(dtype),
+          "cast: from {} to {}, wanted floating types", x.dtype(), dtype);
+  if (x.dtype() == dtype) return x;
+  Tensor y = Tensor::empty(x.shape(), dtype, x.device());
+  kernels::backend_of(y).cast(x.value(), y);
+  return Variable::result(
+      y, {x},
+      [x_type = gradient_type(x)](const Variable&, const Variable& dy, const Needs&) -> Variables {
+        return {cast(dy, x_type)};
+      });
 }
 
 }  // namespace polder::autograd

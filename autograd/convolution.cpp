@@ -78,7 +78,7 @@ Variable conv2d_weight_gradient(const Variable& x, const Variable& dy, const Sha
   require_same_kind("conv2d_weight_gradient", x, dy);
   const Geometry geometry{stride, padding, groups};
   require_output("conv2d_weight_gradient", dy.shape(), x.shape(), w_shape, geometry);
-  Tensor dw = empty_like(x.value(), w_shape);
+  Tensor dw = Tensor::empty(w_shape, accumulation_type(x.dtype()), x.device());
   kernels::backend_of(dw).conv2d_weight_gradient(x.value(), dy.value(), geometry.window(w_shape),
                                                  groups, dw);
   const auto gradient = [x, dy, stride, padding, groups](const Variable&, const Variable& v,

@@ -9,6 +9,9 @@
 
 /// Every differentiable function. Each checks shapes, computes through the back end and records a
 /// gradient that is itself differentiable. Shapes are row-major; images NHWC.
+/// bfloat16: functions of activations take it beside weights in bfloat16, and scales and shifts of
+/// normalisations in float32; losses come out in float32. Gradients of leaves in bfloat16 arrive in
+/// float32. There are first derivatives only.
 /// Errors: polder::Error naming the function, the shapes found and what was wanted. Values of
 /// labels and indices are checked where they live in host memory.
 namespace polder::autograd {
@@ -23,6 +26,9 @@ Variable mul(const Variable& a, const Variable& b, Broadcast broadcast = Broadca
 Variable div(const Variable& a, const Variable& b, Broadcast broadcast = Broadcast::none);
 /// scale x + shift, host constants.
 Variable affine(const Variable& x, double scale, double shift = 0.0);
+
+/// x in another floating type, rounded to nearest even; x itself when it has that type already.
+Variable cast(const Variable& x, DType dtype);
 
 // ---- elementwise ------------------------------------------------------------------------------
 Variable neg(const Variable& x);
@@ -50,7 +56,8 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias);
 /// x [N, H, W, Ci], w [Co, Kh, Kw, Ci / groups] -> [N, Ho, Wo, Co].
 Variable conv2d(const Variable& x, const Variable& w, std::int64_t stride = 1,
                 std::int64_t padding = 0, std::int64_t groups = 1);
-/// The adjoints of conv2d in x and in w, for a y of its output shape: dx [x_shape], dw [w_shape].
+/// The adjoints of conv2d in x and in w, for a y of its output shape: dx [x_shape], dw [w_shape],
+/// which is float32 for bfloat16 x.
 Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shape& x_shape,
                                std::int64_t stride = 1, std::int64_t padding = 0,
                                std::int64_t groups = 1);
@@ -102,7 +109,8 @@ Variable dropout(const Variable& x, double p, RandomKey key, const Tensor& row_i
 // ---- rows -------------------------------------------------------------------------------------
 /// y[r] = table[index[r]]: an embedding lookup, or the rows of a batch. index int64 [m].
 Variable gather_rows(const Variable& table, const Tensor& index);
-/// y [rows, ...] = zeros with x[r] added at row index[r]: the adjoint of gather_rows.
+/// y [rows, ...] = zeros with x[r] added at row index[r]: the adjoint of gather_rows. Sums of
+/// bfloat16 rows are float32.
 Variable scatter_rows(const Variable& x, const Tensor& index, std::int64_t rows);
 
 // ---- reductions and layout ----------------------------------------------------------------------

@@ -81,6 +81,11 @@ Variable accumulated(Variable a, Variable b) {
   return a;
 }
 
+Variable in_type(Variable x, DType dtype) {
+  if (x.dtype() != dtype) x = cast(x, dtype);
+  return x;
+}
+
 /// Hands the gradient of one function's result on to its inputs.
 void propagate(const Variable& y, const Variable& dy, const Needs& needs, bool keep_record,
                Visits& visits) {
@@ -94,12 +99,21 @@ void propagate(const Variable& y, const Variable& dy, const Needs& needs, bool k
     require(contributions[i].shape() == input.shape(), "grad: a gradient {} for an input {}",
             contributions[i].shape(), input.shape());
     Variable& gradient = visits.at(input.node().get()).gradient;
-    gradient = accumulated(std::move(gradient), std::move(contributions[i]));
+    gradient = accumulated(std::move(gradient),
+                           in_type(std::move(contributions[i]), gradient_type(input)));
   }
   if (keep_record) return;
   node.gradient = nullptr;
   node.inputs.clear();
   node.freed = true;
+}
+
+void require_kept_digits(const Variables& inputs) {
+  for (const Variable& input : inputs)
+    require(input.dtype() != DType::bfloat16,
+            "grad: create_graph with an input {} in bfloat16: second derivatives want float32 or "
+            "float64",
+            input.shape());
 }
 
 Variable seed_of(const Variables& outputs, const Variables& seeds, std::size_t k) {
@@ -120,6 +134,7 @@ Variables grad(const Variables& outputs, const Variables& inputs, const Variable
                GradOptions options) {
   require(seeds.empty() || seeds.size() == outputs.size(), "grad: {} seeds for {} outputs",
           seeds.size(), outputs.size());
+  if (options.create_graph) require_kept_digits(inputs);
   const RecordingGuard guard(options.create_graph);
   Visits visits;
   for (const Variable& input : inputs) visits[input.node().get()].requested = true;

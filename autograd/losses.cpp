@@ -26,7 +26,7 @@ Variable cross_entropy(const Variable& x, const Tensor& labels, double smoothing
           x.shape());
   require(smoothing >= 0.0 && smoothing <= 1.0, "cross_entropy: smoothing {} is outside [0, 1]",
           smoothing);
-  Tensor losses = empty_like(x.value(), {x.size(0)});
+  Tensor losses = Tensor::empty({x.size(0)}, accumulation_type(x.dtype()), x.device());
   kernels::backend_of(x.value()).cross_entropy(x.value(), labels, smoothing, losses);
   const auto gradient = [x, labels, smoothing](const Variable&, const Variable& dlosses,
                                                const Needs&) -> Variables {

@@ -11,8 +11,10 @@ struct Moments {
 
 void require_scales(std::string_view function, const Variable& x, const Variable& gamma,
                     const Variable& beta) {
-  require_same_kind(function, x, gamma);
-  require_same_kind(function, x, beta);
+  require_same_kind(function, gamma, beta);
+  require(gamma.dtype() == accumulation_type(x.dtype()) && gamma.device() == x.device(),
+          "{}: gamma {} on {} for x {} on {}, wanted {} there", function, gamma.dtype(),
+          gamma.device(), x.dtype(), x.device(), accumulation_type(x.dtype()));
   require(x.rank() > 0, "{}: a scalar cannot be normalised", function);
   const Shape wanted{x.size(-1)};
   require(gamma.shape() == wanted && beta.shape() == wanted,
@@ -98,6 +100,10 @@ Variable batch_norm_inference(const Variable& x, const Variable& gamma, const Va
   require(mean.shape() == gamma.shape() && variance.shape() == gamma.shape(),
           "batch_norm_inference: mean {} and variance {} for x {}, wanted {}", mean.shape(),
           variance.shape(), x.shape(), gamma.shape());
+  if (x.dtype() != gamma.dtype()) {
+    const Variable wide = cast(x, gamma.dtype());
+    return cast(batch_norm_inference(wide, gamma, beta, mean, variance, epsilon), x.dtype());
+  }
   const Variable inv_std = rsqrt(affine(Variable(variance), 1.0, epsilon));
   const Variable scale = mul(gamma, inv_std);
   const Variable shift = sub(beta, mul(scale, Variable(mean)));
@@ -111,7 +117,7 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
   const Variable rows = rows_of(x);
   Tensor y = empty_like(rows.value());
   const Shape per_row{rows.size(0)};
-  Moments moments{empty_like(y, per_row), empty_like(y, per_row)};
+  Moments moments{empty_like(gamma.value(), per_row), empty_like(gamma.value(), per_row)};
   kernels::backend_of(y).layer_norm(rows.value(), gamma.value(), beta.value(), epsilon, y,
                                     moments.mean, moments.inv_std);
   return reshape(normalised(y, rows, gamma, beta, epsilon, moments, Broadcast::leading,

@@ -16,23 +16,33 @@ Shape product_shape(const Shape& a, bool transpose_a, const Shape& b, bool trans
   return a.with(-2, a[transpose_a ? -1 : -2]).with(-1, b[transpose_b ? -2 : -1]);
 }
 
-}  // namespace
-
-Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b) {
+/// matmul with a result in `dtype`: that of a, or one with room for more digits.
+Variable product(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b,
+                 DType dtype) {
   require_same_kind("matmul", a, b);
-  Tensor y = empty_like(a.value(), product_shape(a.shape(), transpose_a, b.shape(), transpose_b));
+  Tensor y = Tensor::empty(product_shape(a.shape(), transpose_a, b.shape(), transpose_b), dtype,
+                           a.device());
   kernels::backend_of(y).matmul(a.value(), transpose_a, b.value(), transpose_b, y);
   const auto gradient = [a, b, transpose_a, transpose_b](const Variable&, const Variable& dy,
                                                          const Needs& needs) -> Variables {
     // With A = op(a), B = op(b): dA = dy B^T and dB = A^T dy, transposed back where op did.
     Variable da, db;
+    const DType a_type = gradient_type(a), b_type = gradient_type(b);
     if (needs[0])
-      da = transpose_a ? matmul(b, dy, transpose_b, true) : matmul(dy, b, false, !transpose_b);
+      da = transpose_a ? product(b, dy, transpose_b, true, a_type)
+                       : product(dy, b, false, !transpose_b, a_type);
     if (needs[1])
-      db = transpose_b ? matmul(dy, a, true, transpose_a) : matmul(a, dy, !transpose_a, false);
+      db = transpose_b ? product(dy, a, true, transpose_a, b_type)
+                       : product(a, dy, !transpose_a, false, b_type);
     return {da, db};
   };
   return Variable::result(y, {a, b}, gradient);
+}
+
+}  // namespace
+
+Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b) {
+  return product(a, b, transpose_a, transpose_b, a.dtype());
 }
 
 Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
@@ -47,11 +57,13 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
             w.size(0));
     kernels::backend_of(y).binary(kernels::Binary::add, y, bias.value(), Broadcast::trailing, y);
   }
-  const auto gradient = [x, w](const Variable&, const Variable& dy,
-                               const Needs& needs) -> Variables {
-    return {needs[0] ? matmul(dy, w) : Variable(),
-            needs[1] ? matmul(dy, x, true, false) : Variable(),
-            needs[2] ? sum_to(dy, {w.size(0)}, Broadcast::trailing) : Variable()};
+  const auto gradient = [x, w, bias](const Variable&, const Variable& dy,
+                                     const Needs& needs) -> Variables {
+    Variable dx, dw, dbias;
+    if (needs[0]) dx = product(dy, w, false, false, gradient_type(x));
+    if (needs[1]) dw = product(dy, x, true, false, gradient_type(w));
+    if (needs[2]) dbias = sum_to(dy, bias.shape(), Broadcast::trailing, gradient_type(bias));
+    return {dx, dw, dbias};
   };
   return Variable::result(y, {x, w, bias}, gradient);
 }

@@ -9,14 +9,18 @@ using kernels::AxisView;
 // Summing over axes and repeating along them are adjoint: each is the gradient of the other.
 Variable repeat_along(const Variable& x, AxisView view, const Shape& shape);
 
-Variable sum_along(const Variable& x, AxisView view, const Shape& shape) {
-  Tensor y = empty_like(x.value(), shape);
+Variable sum_along(const Variable& x, AxisView view, const Shape& shape, DType dtype) {
+  Tensor y = Tensor::empty(shape, dtype, x.device());
   kernels::backend_of(y).reduce(kernels::Reduction::sum, x.value(), view, y);
   const auto gradient = [view, x_shape = x.shape()](const Variable&, const Variable& dy,
                                                     const Needs&) -> Variables {
     return {repeat_along(dy, view, x_shape)};
   };
   return Variable::result(y, {x}, gradient);
+}
+
+Variable sum_along(const Variable& x, AxisView view, const Shape& shape) {
+  return sum_along(x, view, shape, x.dtype());
 }
 
 Variable repeat_along(const Variable& x, AxisView view, const Shape& shape) {
@@ -87,8 +91,12 @@ Variable max(const Variable& x, int axis) {
 }
 
 Variable sum_to(const Variable& x, const Shape& shape, Broadcast broadcast) {
-  if (x.shape() == shape) return x;
-  return sum_along(x, repeated("sum_to", x.shape(), shape, broadcast), shape);
+  return sum_to(x, shape, broadcast, x.dtype());
+}
+
+Variable sum_to(const Variable& x, const Shape& shape, Broadcast broadcast, DType dtype) {
+  if (x.shape() == shape) return cast(x, dtype);
+  return sum_along(x, repeated("sum_to", x.shape(), shape, broadcast), shape, dtype);
 }
 
 Variable broadcast_to(const Variable& x, const Shape& shape, Broadcast broadcast) {

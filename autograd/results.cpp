@@ -16,6 +16,10 @@ Tensor full_like(const Tensor& x, const Shape& shape, double value) {
   return y;
 }
 
+DType gradient_type(const Variable& x) {
+  return x.is_leaf() ? accumulation_type(x.dtype()) : x.dtype();
+}
+
 void require_same_kind(std::string_view function, const Variable& a, const Variable& b) {
   require(a.dtype() == b.dtype(), "{}: element types differ: {} and {}", function, a.dtype(),
           b.dtype());

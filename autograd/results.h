@@ -14,6 +14,11 @@ Tensor empty_like(const Tensor& x, const Shape& shape);
 Tensor full_like(const Tensor& x, double value);
 Tensor full_like(const Tensor& x, const Shape& shape, double value);
 
+/// The type in which the gradient of x arrives: float32 for leaves in bfloat16, else x's own.
+DType gradient_type(const Variable& x);
+/// sum_to of functions.h with a result in `dtype`, which holds the sum unrounded.
+Variable sum_to(const Variable& x, const Shape& shape, kernels::Broadcast broadcast, DType dtype);
+
 /// Throws Error unless a and b have one element type and live on one device.
 void require_same_kind(std::string_view function, const Variable& a, const Variable& b);
 /// Throws Error unless b meets a by `broadcast`.

@@ -23,7 +23,8 @@ Variable scatter_rows(const Variable& x, const Tensor& index, std::int64_t rows)
   require_int64("scatter_rows", index);
   require(index.shape() == Shape{x.size(0)}, "scatter_rows: index {} for x {}", index.shape(),
           x.shape());
-  Tensor y = full_like(x.value(), x.shape().with(0, rows), 0.0);
+  Tensor y = Tensor::empty(x.shape().with(0, rows), accumulation_type(x.dtype()), x.device());
+  kernels::backend_of(y).fill(0.0, y);
   Tensor y_rows = as_samples(y);
   kernels::backend_of(y).scatter_add_rows(as_samples(x.value()), index, y_rows);
   const auto gradient = [index](const Variable&, const Variable& dy, const Needs&) -> Variables {

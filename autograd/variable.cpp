@@ -71,6 +71,16 @@ void Variable::rebind(Tensor value) {
               value.device() == old.device(),
           "rebind: found {} {}, wanted {} {} on the same device", value.dtype(), value.shape(),
           old.dtype(), old.shape());
+  rebind_as(std::move(value));
+}
+
+void Variable::rebind_as(Tensor value) {
+  require(is_leaf(), "rebind: only a leaf can be pointed at other memory");
+  const Tensor& old = node_->value;
+  require(value.defined() && is_floating(value.dtype()) && value.shape() == old.shape() &&
+              value.device() == old.device(),
+          "rebind: found {} {}, wanted a floating type {} on the same device", value.dtype(),
+          value.shape(), old.shape());
   node_->value = std::move(value);
   node_->stamp = next_stamp();
 }
@@ -78,7 +88,7 @@ void Variable::rebind(Tensor value) {
 Variable::Binding Variable::binding() const { return {node_->value, node_->stamp}; }
 
 void Variable::rebind(const Binding& binding) {
-  rebind(binding.value);
+  rebind_as(binding.value);
   node_->stamp = binding.stamp;
 }
 

@@ -47,6 +47,8 @@ class Variable {
   /// Points a leaf at other memory of the same shape, dtype and device: how an arena switches
   /// buffers. Records made from the old memory are stale: grad through them throws Error.
   void rebind(Tensor value);
+  /// The same where the element type may differ: how an arena switches precision.
+  void rebind_as(Tensor value);
   /// Where a leaf points, and since when. Going back to a binding makes the records of its time
   /// valid again.
   struct Binding {

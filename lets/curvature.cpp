@@ -63,7 +63,8 @@ class FiniteDifferenceCurvature final : public CurvatureProbe {
   static void add_gradient(const Look& look, const Tensor& scale, double weight, Tensor& x) {
     look.excursion.shift(scale);
     look.excursion.objective().gradient(
-        look.rows, x, {.weight = weight, .accumulate = true, .move_statistics = false});
+        look.rows, x,
+        {.weight = weight, .accumulate = true, .move_statistics = false, .own_precision = true});
   }
 
   double step_;

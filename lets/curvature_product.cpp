@@ -52,9 +52,11 @@ class FiniteDifferenceProduct final : public CurvatureProduct {
     Tensor shift = y.clone();
     scale_by(a, shift);
     backend_of(p).axpby(1.0, shift, 1.0, p);
-    objective.gradient(rows, z, {.move_statistics = false});
+    objective.gradient(rows, z, {.move_statistics = false, .own_precision = true});
     backend_of(p).axpby(-2.0, shift, 1.0, p);
-    objective.gradient(rows, z, {.weight = -1.0, .accumulate = true, .move_statistics = false});
+    objective.gradient(
+        rows, z,
+        {.weight = -1.0, .accumulate = true, .move_statistics = false, .own_precision = true});
     scale_by(map(Unary::reciprocal, affine(a, 2.0)), z);
   }
 

@@ -33,7 +33,8 @@ class Checkpoint {
         twin_(objective.arena().twin().clone()),
         rho_(rule.radius()),
         progress_(objective.progress()),
-        policy_(objective.batch_norm_update()) {
+        policy_(objective.batch_norm_update()),
+        own_precision_(objective.arena()) {
     rule_.visit_state(rule_state_);
     base_.visit_state(base_state_);
     objective_.set_batch_norm_update(BatchNormUpdate::never);
@@ -54,6 +55,8 @@ class Checkpoint {
     base_.visit_state(base_state_);
     objective_.arena().home().copy_from(home_);
     objective_.arena().twin().copy_from(twin_);
+    objective_.arena().refresh_home_copy();
+    objective_.arena().refresh_twin_copy();
   }
 
  private:
@@ -63,6 +66,7 @@ class Checkpoint {
   Tensor home_, twin_, rho_;
   Objective::Progress progress_;
   BatchNormUpdate policy_;
+  nn::OwnPrecision own_precision_;  // differences of bfloat16 losses would say little
   StateCopy rule_state_, base_state_;
 };
 

@@ -12,6 +12,11 @@ bool is_adaptive(SegmentKind kind) {
          kind == SegmentKind::embedding;
 }
 
+/// What normalisations scale and shift by stays float32.
+bool has_copy(SegmentKind kind) {
+  return kind != SegmentKind::norm_scale && kind != SegmentKind::norm_shift;
+}
+
 void require_one_kind_of_memory(const std::vector<Parameter>& parameters) {
   require(!parameters.empty(), "ParameterArena: no parameters to hold");
   const Variable& first = parameters.front().variable;
@@ -26,11 +31,12 @@ void require_one_kind_of_memory(const std::vector<Parameter>& parameters) {
 
 }  // namespace
 
-ParameterArena::ParameterArena(Module& module) {
+ParameterArena::ParameterArena(Module& module, Compute compute) {
   std::vector<Parameter> parameters = module.parameters();
   require_one_kind_of_memory(parameters);
   module.claim(claim_);
   adopt(parameters);
+  if (compute == Compute::bfloat16) add_copies();
 }
 
 ParameterArena::ParameterArena(const std::vector<std::pair<std::string, Tensor>>& weights) {
@@ -60,20 +66,55 @@ void ParameterArena::adopt(const std::vector<Parameter>& parameters) {
   home_ = Tensor::zeros({end}, first.dtype(), first.device());
   for (const Segment& segment : segments_) part(home_, segment).copy_from(segment.variable.value());
   twin_ = home_.clone();
-  bind(home_);
-  for (const Segment& segment : segments_) home_bindings_.push_back(segment.variable.binding());
+  active_ = home_;
+  bind_active();
+  home_bindings_ = bindings();
 }
 
-void ParameterArena::bind(const Tensor& buffer) {
-  for (Segment& segment : segments_) segment.variable.rebind(part(buffer, segment));
-  active_ = buffer;
+void ParameterArena::add_copies() {
+  require(dtype() == DType::float32,
+          "ParameterArena: bfloat16 copies of {} weights, wanted float32 weights", dtype());
+  home_copy_ = Tensor::empty(home_.shape(), DType::bfloat16, device());
+  twin_copy_ = Tensor::empty(home_.shape(), DType::bfloat16, device());
+  refresh_home_copy();
+  refresh_twin_copy();
+  own_home_bindings_ = home_bindings_;
+  bind_active();
+  home_bindings_ = bindings();
+}
+
+std::vector<Variable::Binding> ParameterArena::bindings() const {
+  std::vector<Variable::Binding> all;
+  for (const Segment& segment : segments_) all.push_back(segment.variable.binding());
+  return all;
+}
+
+void ParameterArena::refresh(const Tensor& weights, Tensor& copy) {
+  if (copy.defined()) kernels::backend_of(weights).cast(weights, copy);
+}
+
+/// Points the leaves at the active buffer, or its copy.
+void ParameterArena::bind_active() {
+  const Tensor& copy = at_home() ? home_copy_ : at_twin() ? twin_copy_ : other_copy_;
+  for (Segment& segment : segments_) {
+    const bool copied = reads_copies() && has_copy(segment.kind);
+    segment.variable.rebind_as(part(copied ? copy : active_, segment));
+  }
 }
 
 void ParameterArena::activate(const Tensor& flat) {
-  if (!flat.shares_memory_with(home_)) return bind(flat);
-  for (std::size_t s = 0; s < segments_.size(); ++s)
-    segments_[s].variable.rebind(home_bindings_[s]);
-  active_ = home_;
+  active_ = flat;
+  if (at_home()) {
+    const auto& home = own_precision_ ? own_home_bindings_ : home_bindings_;
+    for (std::size_t s = 0; s < segments_.size(); ++s) segments_[s].variable.rebind(home[s]);
+    return;
+  }
+  if (reads_copies() && !at_twin()) {
+    if (!other_copy_.defined())
+      other_copy_ = Tensor::empty(flat.shape(), DType::bfloat16, device());
+    refresh(flat, other_copy_);
+  }
+  bind_active();
 }
 
 Tensor ParameterArena::make_flat() const { return Tensor::zeros(home_.shape(), dtype(), device()); }
@@ -88,6 +129,19 @@ std::vector<Variable> ParameterArena::variables() const {
   std::vector<Variable> leaves;
   for (const Segment& segment : segments_) leaves.push_back(segment.variable);
   return leaves;
+}
+
+OwnPrecision::OwnPrecision(ParameterArena& arena, bool wanted)
+    : arena_(arena), before_(arena.own_precision_) {
+  if (!wanted || !arena.reads_copies()) return;
+  arena_.own_precision_ = true;
+  arena_.activate(arena_.active());
+}
+
+OwnPrecision::~OwnPrecision() {
+  if (arena_.own_precision_ == before_) return;
+  arena_.own_precision_ = before_;
+  arena_.activate(arena_.active());
 }
 
 }  // namespace polder::nn

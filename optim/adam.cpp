@@ -19,7 +19,8 @@ Adam::Adam(nn::ParameterArena& arena, AdamOptions options)
 
 void Adam::step(const Tensor& g) {
   advance(g);
-  kernels::backend_of(g).adam_update(coefficients(), rate(), g, arena().home(), m_, v_);
+  kernels::backend_of(g).adam_update(coefficients(), rate(), g, arena().home(), m_, v_,
+                                     arena().home_copy());
 }
 
 void Adam::apply_derivative(const Tensor& g, Tensor& q) const {

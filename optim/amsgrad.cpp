@@ -48,6 +48,7 @@ void Amsgrad::step(const Tensor& g) {
   mix(1.0 - options_.beta2, total, options_.beta2, v_);
   backend_of(g).binary(Binary::max, vmax_, v_, Broadcast::none, vmax_);
   add(affine(rate(), -1.0), update(), arena().home());
+  arena().refresh_home_copy();
 }
 
 /// q <- (1 - b1 - [v = vmax] (1 - b2) G m / vmax) q / sqrt(vmax)

@@ -118,7 +118,7 @@ void Excursion::shift(const Tensor& scale) {
 void Excursion::write(const Tensor& from, const Ascent& ascent, const Tensor& scale) {
   nn::ParameterArena& arena = objective_.arena();
   backend_of(from).perturb(from, ascent.direction, scale, ascent.metric, arena.table(),
-                           arena.twin());
+                           arena.twin(), arena.twin_copy());
 }
 
 }  // namespace polder::optim

@@ -49,18 +49,18 @@ ModelObjective::ModelObjective(nn::Module& model, nn::ParameterArena& arena, Los
   require(loss_ != nullptr, "ModelObjective: the loss function is empty");
 }
 
-Batch ModelObjective::validation_batch() {
-  return validation_ ? validation_() : Objective::validation_batch();
+Batch ModelObjective::draw_validation_batch() {
+  return validation_ ? validation_() : Objective::draw_validation_batch();
 }
 
-Batch ModelObjective::fresh_training_batch() {
-  return fresh_training_ ? fresh_training_() : Objective::fresh_training_batch();
+Batch ModelObjective::draw_fresh_training_batch() {
+  return fresh_training_ ? fresh_training_() : Objective::draw_fresh_training_batch();
 }
 
 Tensor ModelObjective::evaluate(const Tensor& inputs) {
   const RecordingGuard guard(false);
   nn::Pass pass{.training = false, .dropout = false, .move_statistics = false};
-  return model_.forward(Variable(inputs), pass).value();
+  return run(inputs, pass).value();
 }
 
 Variable ModelObjective::forward(const Batch& rows, const PassPlan& plan) {
@@ -70,7 +70,15 @@ Variable ModelObjective::forward(const Batch& rows, const PassPlan& plan) {
                 .statistics_momentum = plan.statistics_momentum,
                 .masks = random_key(seed_, "masks", static_cast<std::uint32_t>(plan.step)),
                 .row_ids = rows.row_ids};
-  return model_.forward(Variable(rows.inputs), pass);
+  return run(rows.inputs, pass);
+}
+
+/// Layers compute in the type of their weights; losses and whoever reads outputs in the arena's.
+Variable ModelObjective::run(const Tensor& inputs, nn::Pass& pass) {
+  if (arena().compute_type() == arena().dtype()) return model_.forward(Variable(inputs), pass);
+  Variable x(inputs);
+  if (is_floating(x.dtype())) x = autograd::cast(x, arena().compute_type());
+  return autograd::cast(model_.forward(x, pass), arena().dtype());
 }
 
 Variable ModelObjective::losses_of(const Batch& rows, const PassPlan& plan) {

@@ -26,10 +26,8 @@ class ModelObjective : public Objective {
 
   /// Where validation batches come from (for rules that need them).
   void set_validation(std::function<Batch()> source) { validation_ = std::move(source); }
-  Batch validation_batch() override;
   /// Where training batches come from that are not the step's own (for rules that need them).
   void set_fresh_training(std::function<Batch()> source) { fresh_training_ = std::move(source); }
-  Batch fresh_training_batch() override;
 
   std::vector<nn::NamedTensor> buffers() const override { return model_.buffers(); }
 
@@ -37,6 +35,8 @@ class ModelObjective : public Objective {
   Tensor evaluate(const Tensor& inputs);
 
  protected:
+  Batch draw_validation_batch() override;
+  Batch draw_fresh_training_batch() override;
   Tensor add_gradient(const Batch& rows, const RowWeights& seeds_of, PassPlan plan,
                       Tensor& g) override;
   Tensor per_sample_losses(const Batch& rows, PassPlan plan) override;
@@ -46,6 +46,7 @@ class ModelObjective : public Objective {
 
  private:
   autograd::Variable forward(const Batch& rows, const PassPlan& plan);
+  autograd::Variable run(const Tensor& inputs, nn::Pass& pass);
   autograd::Variable losses_of(const Batch& rows, const PassPlan& plan);
 
   nn::Module& model_;

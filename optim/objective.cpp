@@ -52,6 +52,8 @@ void Objective::begin_step(std::int64_t step, std::int64_t rows, const Tensor& r
   progress_.step_rows = rows;
   progress_.statistics_moved = false;
   rate_ = rate;
+  drawn_.clear();
+  take_other_batches({});
   if (course_.steps == 0) return;
   const double elapsed = course_.done ? course_.done() : share(step, course_.steps);
   elapsed_.write(std::span<const double>(&elapsed, 1));
@@ -130,6 +132,7 @@ Tensor Objective::sweep_losses(const Batch& batch, PassPlan plan) {
 Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& options) {
   const double size = share_of_step("gradient", batch);
   require_flat("gradient", g);
+  const nn::OwnPrecision whole(arena_, options.own_precision);
   if (!options.accumulate) backend_of(g).fill(0.0, g);
   PassPlan plan = plan_pass(options);
   RowWeights weights = options.row_weights;
@@ -156,6 +159,7 @@ Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& opt
 
 Tensor Objective::losses(const Batch& batch, const PassOptions& options) {
   const double size = share_of_step("losses", batch);
+  const nn::OwnPrecision whole(arena_, options.own_precision);
   Tensor all = sweep_losses(batch, plan_pass(options));
   progress_.work.forwards += size;
   return all;
@@ -163,6 +167,7 @@ Tensor Objective::losses(const Batch& batch, const PassOptions& options) {
 
 Tensor Objective::outputs(const Batch& batch, const PassOptions& options) {
   const double size = share_of_step("outputs", batch);
+  const nn::OwnPrecision whole(arena_, options.own_precision);
   const auto of_chunk = [this](const Batch& rows, std::int64_t, PassPlan chunk_plan) {
     return outputs_of(rows, chunk_plan);
   };
@@ -177,6 +182,7 @@ void Objective::hessian_vector_product(const Batch& batch, const Tensor& v, Tens
   require_flat("hessian_vector_product", v);
   require_flat("hessian_vector_product", out);
   if (!options.accumulate) backend_of(out).fill(0.0, out);
+  const nn::OwnPrecision whole(arena_);
   const auto n = static_cast<double>(batch.size());
   const auto add_chunk = [&](const Batch& rows, std::int64_t, PassPlan plan) {
     const double share = static_cast<double>(rows.size()) / n;
@@ -251,11 +257,31 @@ Objective::PassPlan Objective::plan_pass(const PassOptions& options) {
 
 // ---- other data ---------------------------------------------------------------------------------
 
-Batch Objective::validation_batch() {
+Batch Objective::other_batch(OtherBatch kind) {
+  drawn_.push_back(kind);
+  return next_taken_ < taken_.size() ? taken_[next_taken_++] : drawn_from_source(kind);
+}
+
+Batch Objective::drawn_from_source(OtherBatch kind) {
+  return kind == OtherBatch::validation ? draw_validation_batch() : draw_fresh_training_batch();
+}
+
+std::vector<Batch> Objective::draw_other_batches(const std::vector<OtherBatch>& kinds) {
+  std::vector<Batch> batches;
+  for (const OtherBatch kind : kinds) batches.push_back(drawn_from_source(kind));
+  return batches;
+}
+
+void Objective::take_other_batches(std::vector<Batch> batches) {
+  taken_ = std::move(batches);
+  next_taken_ = 0;
+}
+
+Batch Objective::draw_validation_batch() {
   fail("validation_batch: this objective has no held-out validation data");
 }
 
-Batch Objective::fresh_training_batch() {
+Batch Objective::draw_fresh_training_batch() {
   fail("fresh_training_batch: this objective has no second source of training batches");
 }
 

@@ -103,8 +103,8 @@ class Objective {
   /// objective is a formula without outputs.
   Tensor outputs(const Batch& batch, const PassOptions& options = {});
   /// out = weight * H v (or adds it to out), H the Hessian of the mean loss at the active weights;
-  /// exact, by differentiating through the backward pass. Replays the step's masks; moves no
-  /// statistics. Row weights and terms are not part of it.
+  /// exact, by differentiating through the backward pass, in the arena's own type. Replays the
+  /// step's masks; moves no statistics. Row weights and terms are not part of it.
   void hessian_vector_product(const Batch& batch, const Tensor& v, Tensor& out,
                               const PassOptions& options = {});
 
@@ -114,10 +114,18 @@ class Objective {
 
   // ---- other data -------------------------------------------------------------------------------
   /// The next held-out validation batch. Throws Error when the problem has none.
-  virtual Batch validation_batch();
+  Batch validation_batch() { return other_batch(OtherBatch::validation); }
   /// A training batch drawn without regard to the step's own. Throws Error when the problem has
   /// none.
-  virtual Batch fresh_training_batch();
+  Batch fresh_training_batch() { return other_batch(OtherBatch::fresh_training); }
+  enum class OtherBatch : std::uint8_t { validation, fresh_training };
+  /// What has been drawn in this step, in order.
+  const std::vector<OtherBatch>& other_batches_drawn() const { return drawn_; }
+  /// The next batches of these kinds from their sources: for who must have them before the step
+  /// asks for them. They are the step's only if it is told to take them.
+  std::vector<Batch> draw_other_batches(const std::vector<OtherBatch>& kinds);
+  /// The step takes these batches, in order, before it draws more. Until the next begin_step.
+  void take_other_batches(std::vector<Batch> batches);
   void set_training_set(TrainingSet set) { training_set_ = std::move(set); }
   /// Throws Error when the problem has none.
   const TrainingSet& training_set() const;
@@ -151,6 +159,9 @@ class Objective {
   ExcursionObserver* observer() const { return observer_; }
 
  protected:
+  /// Where other batches come from. Throw Error: a problem that has them overrides these.
+  virtual Batch draw_validation_batch();
+  virtual Batch draw_fresh_training_batch();
   /// What one pass may do, decided by the policies above; `step` keys the masks.
   struct PassPlan {
     bool masks = true;
@@ -173,6 +184,8 @@ class Objective {
                                    Tensor& out) = 0;
 
  private:
+  Batch other_batch(OtherBatch kind);
+  Batch drawn_from_source(OtherBatch kind);
   PassPlan plan_pass(const PassOptions& options);
   bool in_chunks(const Batch& batch) const;
   template <class F>
@@ -190,6 +203,9 @@ class Objective {
   Course course_;
   Tensor elapsed_, rate_;
   TrainingSet training_set_;
+  std::vector<OtherBatch> drawn_;
+  std::vector<Batch> taken_;    // in place of draws, from here on:
+  std::size_t next_taken_ = 0;  // the next of them
   std::int64_t micro_batch_ = 0;
   BatchNormUpdate batch_norm_update_ = BatchNormUpdate::clean;
 };

@@ -28,6 +28,7 @@ struct PassOptions {
   bool upper = false;       // a look from outside training: no masks, running statistics untouched
   bool evaluation = false;  // as upper, and batch norm uses its running statistics
   bool move_statistics = true;  // false: running statistics stay, whatever the policy; masks replay
+  bool own_precision = false;   // where layers read bfloat16 weights: this pass runs in float32
   /// Running statistics move whatever the policy, with this momentum: how they are re-estimated.
   std::optional<double> statistics_momentum{};
   RowWeights row_weights{};  // gradient of (1/n) sum_i omega_i l_i; the loss returned is the mean

@@ -23,7 +23,8 @@ void Sgd::step(const Tensor& g) {
                                               .weight_decay = options_.weight_decay,
                                               .nesterov = options_.nesterov,
                                               .first = steps() == 1};
-  kernels::backend_of(g).sgd_update(coefficients, rate(), g, arena().home(), momentum_);
+  kernels::backend_of(g).sgd_update(coefficients, rate(), g, arena().home(), momentum_,
+                                    arena().home_copy());
 }
 
 void Sgd::apply_derivative(const Tensor&, Tensor& q) const {

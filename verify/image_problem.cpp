@@ -20,11 +20,11 @@ Tensor moved(const Tensor& x, Device device) {
 
 }  // namespace
 
-ImageProblem::ImageProblem(Device device, DType dtype, double dropout)
+ImageProblem::ImageProblem(Device device, DType dtype, double dropout, nn::Compute compute)
     : device_(device),
       dtype_(dtype),
       model(make_model(dropout)),
-      arena(*model),
+      arena(*model, compute),
       objective(*model, arena, optim::cross_entropy_loss(0.1), 7) {
   objective.set_validation([this] { return batch(1000 + drawn_++); });
   objective.set_fresh_training([this] { return batch(2000 + drawn_++); });

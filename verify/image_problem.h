@@ -13,7 +13,8 @@ class ImageProblem {
  public:
   static constexpr std::int64_t kRows = 12, kClasses = 4, kSamples = 36;
 
-  explicit ImageProblem(Device device, DType dtype = DType::float32, double dropout = 0.2);
+  explicit ImageProblem(Device device, DType dtype = DType::float32, double dropout = 0.2,
+                        nn::Compute compute = nn::Compute::own);
   ImageProblem(const ImageProblem&) = delete;
   ImageProblem& operator=(const ImageProblem&) = delete;
 

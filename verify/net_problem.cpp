@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "polder/autograd/functions.h"
+#include "polder/core/allocator.h"
 #include "polder/core/random.h"
 #include "polder/nn/activation.h"
 #include "polder/nn/dropout.h"
@@ -51,11 +52,31 @@ optim::LossFunction scaled_loss(double factor) {
   };
 }
 
+template <class T>
+std::vector<T> on_host(const Tensor& x) {
+  std::vector<T> values(static_cast<std::size_t>(x.numel()));
+  allocator_of(x.device()).copy_to_host(values.data(), x.raw(), x.bytes());
+  return values;
+}
+
+/// Whether leaves in bfloat16 hold the active weights, rounded number by number.
+bool reads_rounded_weights(const nn::ParameterArena& arena) {
+  for (const nn::Segment& segment : arena.segments()) {
+    const Tensor& read = segment.variable.value();
+    if (read.dtype() != DType::bfloat16) continue;
+    const auto found = on_host<bfloat16>(read);
+    const auto weights = on_host<float>(arena.part(arena.active(), segment));
+    for (std::size_t i = 0; i < found.size(); ++i)
+      if (found[i].bits != bfloat16(weights[i]).bits) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void WatchedObjective::enter(const PassPlan& plan) {
   if (static_cast<int>(diary.size()) == fail_at) throw PassFailed();
-  diary.push_back({arena().at_home(), plan.move_statistics});
+  diary.push_back({arena().at_home(), plan.move_statistics, reads_rounded_weights(arena())});
 }
 
 Tensor WatchedObjective::add_gradient(const Batch& rows, const optim::RowWeights& seeds_of,
@@ -83,7 +104,7 @@ void WatchedObjective::add_hessian_product(const Batch& rows, double weight, Pas
 NetProblem::NetProblem(const NetOptions& options)
     : options_(options),
       model(small_net(options)),
-      arena(*model),
+      arena(*model, options.compute),
       objective(*model, arena, scaled_loss(options.loss_factor), options.seed) {
   objective.set_course(kCourse);
   objective.set_validation([this] { return draw("validation", objective.step(), 7); });

@@ -20,6 +20,7 @@ struct NetOptions {
   double loss_factor = 1.0;  // 0: every gradient is zero
   int second_head = 0;       // 1: a head that only odd passes use, 2: only even ones
   Device device = kCpu;
+  nn::Compute compute = nn::Compute::own;
 };
 
 /// A model's objective that keeps a diary of its passes and can fail in one of them.
@@ -30,6 +31,7 @@ class WatchedObjective : public optim::ModelObjective {
   struct SeenPass {
     bool at_home = false;
     bool moved_statistics = false;
+    bool copy_is_rounded = true;  // what layers read in bfloat16 is what the arena holds, rounded
   };
   std::vector<SeenPass> diary;
   int fail_at = -1;  // throws PassFailed in the pass that would be diary[fail_at]

@@ -38,6 +38,7 @@ optim::StepReport Training::run_step_into(Tensor& g) {
 
 void Training::visit_state(StateVisitor& visitor) {
   visitor.visit("weights", problem.arena.home());
+  problem.arena.refresh_home_copy();
   for (auto& [name, tensor] : problem.model->buffers()) visitor.visit(name, tensor);
   rule->visit_state(visitor);
   base->visit_state(visitor);

@@ -36,9 +36,11 @@ StepReport LookbehindSam::step(Objective& objective, const Batch& batch, BaseOpt
   try {
     StepReport report = descend(objective, batch, base, clip, g);
     average(arena, g);
+    arena.refresh_home_copy();
     return report;
   } catch (...) {
     arena.home().copy_from(slow_);
+    arena.refresh_home_copy();
     throw;
   }
 }

@@ -47,6 +47,7 @@ std::vector<Row> arithmetic_rows() {
       row("div trailing", nonzero, {{3, 2}, {2}},
           [](auto& x) { return div(x[0], x[1], kTrailing); }),
       row("div leading", nonzero, {{3, 2}, {3}}, [](auto& x) { return div(x[0], x[1], kLeading); }),
+      row("cast", {{3, 2}}, [](auto& x) { return mul(cast(x[0], x[0].dtype()), x[0]); }),
       row("affine", {{3, 3}}, [](auto& x) { return affine(x[0], -2.5, 0.75); }),
   };
 }

@@ -69,12 +69,12 @@ class QuadraticObjective : public optim::Objective {
       : Objective(arena), problems_(std::move(problems)) {}
 
   Batch validation, fresh_training;
-  Batch validation_batch() override {
-    return validation.size() > 0 ? validation : Objective::validation_batch();
+  Batch draw_validation_batch() override {
+    return validation.size() > 0 ? validation : Objective::draw_validation_batch();
   }
 
-  Batch fresh_training_batch() override {
-    return fresh_training.size() > 0 ? fresh_training : Objective::fresh_training_batch();
+  Batch draw_fresh_training_batch() override {
+    return fresh_training.size() > 0 ? fresh_training : Objective::draw_fresh_training_batch();
   }
 
   /// The weights of a flat tensor, padding left out, and back.

@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "polder/autograd/functions.h"
 #include "support.h"
 
 namespace polder::nn {
@@ -105,6 +106,87 @@ TEST(ParameterArena, ModelReadsTheActiveBufferAndHomeStaysUntouched) {
   EXPECT_EQ(model.matrix.value().raw(), home_address);
   EXPECT_EQ(model.shift.value().to_vector<float>()[0], 100.0F);
   EXPECT_THAT(arena.home().to_vector<float>(), ElementsAreArray(clean));
+}
+
+/// 1.01 times the small counts: numbers that bfloat16 does not hold.
+void scale(const Tensor& flat) {
+  for (std::int64_t i = 0; i < flat.numel(); ++i) flat.data<float>()[i] *= 1.01F;
+}
+
+std::vector<float> read(const Variable& x) {
+  Tensor wide = Tensor::empty(x.shape());
+  kernels::backend_of(wide).cast(x.value(), wide);
+  return wide.to_vector<float>();
+}
+
+TEST(ParameterArena, LayersReadCopiesButForWhatNormalisationsUse) {
+  Weights model;
+  ParameterArena arena(model, Compute::bfloat16);
+  EXPECT_EQ(arena.dtype(), DType::float32);
+  EXPECT_EQ(arena.compute_type(), DType::bfloat16);
+  EXPECT_EQ(model.matrix.dtype(), DType::bfloat16);
+  EXPECT_EQ(model.table.dtype(), DType::bfloat16);
+  EXPECT_EQ(model.shift.dtype(), DType::float32);
+  scale(arena.home());
+  EXPECT_EQ(read(model.matrix)[2], 3.0F) << "the copy is as it was";
+  arena.refresh_home_copy();
+  EXPECT_EQ(read(model.matrix)[2], static_cast<float>(bfloat16(3.0F * 1.01F)));
+  EXPECT_EQ(read(model.shift)[1], 101.0F * 1.01F);
+}
+
+TEST(ParameterArena, CopiesGoWhereTheWeightsGo) {
+  Weights model;
+  ParameterArena arena(model, Compute::bfloat16);
+  scale(arena.twin());
+  arena.refresh_twin_copy();
+  const float home = 5.0F, twin = 5.0F * 1.01F, far = 5.0F * 1.01F * 1.01F;
+  const auto rounded = [](float x) { return static_cast<float>(bfloat16(x)); };
+  arena.activate_twin();
+  EXPECT_EQ(read(model.matrix)[4], rounded(twin));
+  {
+    const OwnPrecision whole(arena);
+    EXPECT_EQ(arena.compute_type(), DType::float32);
+    EXPECT_EQ(read(model.matrix)[4], twin);
+    arena.activate_home();
+    EXPECT_EQ(read(model.matrix)[4], home);
+    arena.activate_twin();
+  }
+  EXPECT_EQ(read(model.matrix)[4], rounded(twin));
+  const Tensor elsewhere = arena.twin().clone();
+  scale(elsewhere);
+  arena.activate(elsewhere);  // averaged weights
+  EXPECT_EQ(read(model.matrix)[4], rounded(far));
+  arena.activate_home();
+  EXPECT_EQ(read(model.matrix)[4], home);
+}
+
+TEST(ParameterArena, RecordsMadeAtHomeStayValidInBothPrecisions) {
+  Weights model;
+  ParameterArena arena(model, Compute::bfloat16);
+  const auto sum_of = [&] { return autograd::sum(autograd::square(model.matrix)); };
+  const Variable rounded = sum_of();
+  Variable whole;
+  {
+    const OwnPrecision own(arena);
+    whole = sum_of();
+    arena.activate_twin();
+    arena.activate_home();
+    EXPECT_EQ(autograd::grad({whole}, {model.matrix})[0].dtype(), DType::float32);
+  }
+  arena.activate_twin();
+  EXPECT_THROW(static_cast<void>(autograd::grad({rounded}, {model.matrix})), Error);
+  arena.activate_home();
+  const Variable g = autograd::grad({rounded}, {model.matrix})[0];
+  EXPECT_EQ(g.dtype(), DType::float32) << "gradients of weights arrive in float32";
+  EXPECT_EQ(read(g)[2], 6.0F);
+}
+
+TEST(ParameterArena, OwnPrecisionChangesNothingWithoutCopies) {
+  Weights model;
+  ParameterArena arena(model);
+  const Variable y = autograd::sum(model.matrix);
+  { const OwnPrecision whole(arena); }
+  EXPECT_NO_THROW(static_cast<void>(autograd::grad({y}, {model.matrix})));
 }
 
 TEST(ParameterArena, PartsOfAFlatTensorShareItsMemory) {

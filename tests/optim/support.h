@@ -26,6 +26,13 @@ using verify::Memory;
 using verify::NetOptions;
 using verify::NetProblem;
 
+/// x rounded to bfloat16 number by number.
+inline std::vector<std::byte> rounded_bits(const Tensor& x) {
+  std::vector<bfloat16> rounded;
+  for (std::int64_t i = 0; i < x.numel(); ++i) rounded.emplace_back(x.data<float>()[i]);
+  return bits_of(Tensor::from(rounded, x.shape()));
+}
+
 inline const RuleEntry& entry_of(const std::string& name) {
   static const RuleRegistry rules = built_in_rules();
   return rules.find(name);

@@ -14,7 +14,7 @@ class WithValidation : public QuadraticObjective {
  public:
   WithValidation(nn::ParameterArena& arena, Batch batch)
       : QuadraticObjective(arena), held_out_(std::move(batch)) {}
-  Batch validation_batch() override { return held_out_; }
+  Batch draw_validation_batch() override { return held_out_; }
 
  private:
   Batch held_out_;
