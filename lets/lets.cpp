@@ -30,6 +30,13 @@ std::unique_ptr<Hypergradient> choose_hypergradient(const LetsOptions& options,
   return make(options.curvature, arena, options.difference_step);
 }
 
+/// Overwrites what was kept; a recorded step knows this memory.
+void keep(const Tensor& found, Tensor& kept) {
+  if (!found.defined()) return;
+  if (!kept.defined()) kept = Tensor::empty(found.shape(), found.dtype(), found.device());
+  kept.copy_from(found);
+}
+
 }  // namespace
 
 std::string_view to_string(GapBatch choice) { return choice == GapBatch::same ? "same" : "fresh"; }
@@ -63,8 +70,7 @@ void Lets::prepare(Objective& objective, const optim::BaseOptimizer& base) {
 
 StepReport Lets::gradient(Objective& objective, const Batch& batch, Tensor& g) {
   upper_step_ = false;
-  if ((objective.step() + 1) % options_.update_every != 0)
-    return wrapped_->gradient(objective, batch, g);
+  if (!is_upper_step(objective.step())) return wrapped_->gradient(objective, batch, g);
   StepReport report = hypergradient_->watch(*wrapped_, objective, batch, g);
   upper_step_ = report.perturbed;
   decision_ = report.decision;
@@ -84,12 +90,25 @@ void Lets::after_update(Objective& objective, const Batch& batch, const optim::B
   const Batch training = fresh ? objective.fresh_training_batch() : batch;
   const Batch validation = objective.validation_batch();
   const auto upper_step = [&] {
-    last_upper_ = hypergradient_->finish(*wrapped_, objective, batch, {training, validation, upper},
-                                         {base, g, clipping});
-    parameter_.descend(last_upper_.slope);
+    const UpperSlope found = hypergradient_->finish(
+        *wrapped_, objective, batch, {training, validation, upper}, {base, g, clipping});
+    parameter_.descend(found.slope);
+    keep(found.validation_loss, last_upper_.validation_loss);
+    keep(found.gap, last_upper_.gap);
+    keep(found.slope, last_upper_.slope);
   };
   if (!decision_.defined()) return upper_step();
   objective.branch(decision_, upper_step);
+}
+
+bool Lets::is_upper_step(std::int64_t step) const {
+  return (step + 1) % options_.update_every == 0;
+}
+
+std::optional<std::int64_t> Lets::phase(std::int64_t step) const {
+  const std::optional<std::int64_t> inner = wrapped_->phase(step);
+  if (!inner) return std::nullopt;
+  return 2 * *inner + (is_upper_step(step) ? 1 : 0);
 }
 
 void Lets::visit_state(StateVisitor& visitor) {

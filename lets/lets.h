@@ -64,8 +64,8 @@ class Lets final : public optim::Rule {
   void after_update(optim::Objective& objective, const Batch& batch,
                     const optim::BaseOptimizer& base, const Tensor& g,
                     const optim::Clipping& clipping) override;
-  /// None: held-out batches come from the host within a step.
-  std::optional<std::int64_t> phase(std::int64_t) const override { return std::nullopt; }
+  /// The wrapped rule's, twice: with an upper step and without.
+  std::optional<std::int64_t> phase(std::int64_t step) const override;
   void visit_state(StateVisitor& visitor) override;
 
   /// The losses and dJ/drho of the last upper step, on the device; undefined before the first.
@@ -80,9 +80,11 @@ class Lets final : public optim::Rule {
   LetsOptions options_;
   RadiusParameter parameter_;
   std::unique_ptr<Hypergradient> hypergradient_;
+  bool is_upper_step(std::int64_t step) const;
+
   bool upper_step_ = false;  // the step under way has been watched
   Tensor decision_;          // of that step, where the device decided whether to perturb
-  UpperSlope last_upper_;
+  UpperSlope last_upper_;    // always the same memory
 };
 
 /// Adds lets_<name> for every rule with a radius: lets_sam, lets_asam, ...; a rule without one is

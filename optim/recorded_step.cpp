@@ -1,5 +1,7 @@
 #include "polder/optim/recorded_step.h"
 
+#include <utility>
+
 #include "polder/core/error.h"
 
 namespace polder::optim {
@@ -19,6 +21,30 @@ bool copy_to_place(const Tensor& x, Tensor& place, bool first) {
   return true;
 }
 
+/// Copies a batch to where recordings read it; false when it has another shape.
+bool stage(const Batch& batch, Batch& place) {
+  const bool first = !place.inputs.defined();
+  return copy_to_place(batch.inputs, place.inputs, first) &&
+         copy_to_place(batch.targets, place.targets, first) &&
+         copy_to_place(batch.indices, place.indices, first) &&
+         copy_to_place(batch.row_ids, place.row_ids, first) &&
+         copy_to_place(batch.domains, place.domains, first);
+}
+
+/// A small batch may have come first: the last of an epoch.
+bool outgrow(const std::vector<Batch>& batches, const std::vector<Batch>& places) {
+  for (std::size_t i = 0; i < places.size(); ++i)
+    if (batches[i].size() > places[i].size()) return true;
+  return false;
+}
+
+bool stage(const std::vector<Batch>& batches, std::vector<Batch>& places) {
+  places.resize(batches.size());
+  for (std::size_t i = 0; i < batches.size(); ++i)
+    if (!stage(batches[i], places[i])) return false;
+  return true;
+}
+
 }  // namespace
 
 RecordedStep::RecordedStep(Objective& objective, Rule& rule, BaseOptimizer& base, double clip)
@@ -35,31 +61,47 @@ StepReport RecordedStep::run(const Batch& batch, std::int64_t step) {
     return training_step_.run(batch, step);
   }
   Phase& phase = phases_[*name];
-  if (phase.rehearsals < kRehearsals) {
-    ++phase.rehearsals;
-    return training_step_.run(batch, step);
+  if (phase.rehearsals < kRehearsals) return rehearse(phase, batch, step);
+  objective_.begin_step(step, batch.size(), base_.rate());
+  const std::vector<Batch> drawn = objective_.draw_other_batches(phase.draws);
+  if (outgrow(drawn, phase.others)) {
+    phase.recording.reset();
+    phase.others.clear();
   }
-  if (!stage(batch)) return training_step_.run(batch, step);
-  if (phase.recording != nullptr) return replay(phase, step);
-  return record(phase, step);
+  if (!stage(batch, staged_) || !stage(drawn, phase.others)) {
+    objective_.take_other_batches(drawn);
+    return training_step_.run_opened(batch);
+  }
+  return phase.recording != nullptr ? replay(phase) : record(phase, drawn);
 }
 
-StepReport RecordedStep::record(Phase& phase, std::int64_t step) {
+StepReport RecordedStep::rehearse(Phase& phase, const Batch& batch, std::int64_t step) {
+  ++phase.rehearsals;
+  if (!staged_.inputs.defined()) stage(batch, staged_);
+  StepReport report = training_step_.run(batch, step);
+  phase.draws = objective_.other_batches_drawn();
+  return report;
+}
+
+StepReport RecordedStep::record(Phase& phase, std::vector<Batch> drawn) {
   const Objective::Progress before = objective_.progress();
   const std::int64_t steps_before = base_.steps();
-  objective_.begin_step(step, staged_.size(), base_.rate());
+  objective_.take_other_batches(phase.others);
   try {
     phase.recording = kernels::backend_of(objective_.arena().home()).record([&] {
       phase.report = training_step_.run_opened(staged_);
+      require(objective_.other_batches_drawn() == phase.draws,
+              "the step draws other batches than the one before it");
     });
   } catch (const Error& error) {
     possible_ = false;
     reason_ = error.what();
     objective_.set_progress(before);
     base_.set_steps(steps_before);
-    return training_step_.run(staged_, step);
+    objective_.take_other_batches(std::move(drawn));
+    return training_step_.run_opened(staged_);
   }
-  phase.step = step;
+  phase.step = objective_.step();
   phase.work = objective_.progress().work - before.work;
   phase.recording->replay(0);  // recording has done the host's part of this step only
   ++replays_;
@@ -67,25 +109,15 @@ StepReport RecordedStep::record(Phase& phase, std::int64_t step) {
   return phase.report;
 }
 
-StepReport RecordedStep::replay(Phase& phase, std::int64_t step) {
-  objective_.begin_step(step, staged_.size(), base_.rate());
+StepReport RecordedStep::replay(Phase& phase) {
   Objective::Progress progress = objective_.progress();
   progress.work = progress.work + phase.work;
   progress.statistics_moved = true;
   objective_.set_progress(progress);
   base_.set_steps(base_.steps() + 1);
-  phase.recording->replay(step - phase.step);
+  phase.recording->replay(objective_.step() - phase.step);
   ++replays_;
   return phase.report;
-}
-
-bool RecordedStep::stage(const Batch& batch) {
-  const bool first = !staged_.inputs.defined();
-  return copy_to_place(batch.inputs, staged_.inputs, first) &&
-         copy_to_place(batch.targets, staged_.targets, first) &&
-         copy_to_place(batch.indices, staged_.indices, first) &&
-         copy_to_place(batch.row_ids, staged_.row_ids, first) &&
-         copy_to_place(batch.domains, staged_.domains, first);
 }
 
 }  // namespace polder::optim

@@ -13,10 +13,10 @@ namespace polder::optim {
 /// a step instead of a launch for every kernel. Same weights as without, bit for bit.
 ///
 /// One step of each phase of the rule (Rule::phase) is recorded after two have been made one kernel
-/// at a time, and stands for all later ones; batches are copied to where the recorded one lay. A
-/// batch of another shape is stepped one kernel at a time. Where recording is not possible (the
-/// cpu, a rule or problem that reads from or writes to the host within a step) every step is made
-/// that way, and `reason` says why.
+/// at a time, and stands for all later ones; batches, held-out ones too, are copied to where the
+/// recorded ones lay. Batches of another shape are stepped one kernel at a time. Where recording is
+/// not possible (the cpu, a rule or problem that reads from or writes to the host within a step)
+/// every step is made that way, and `reason` says why.
 ///
 /// Tensors of the StepReport are written again by the next step: read them before it.
 class RecordedStep {
@@ -39,12 +39,15 @@ class RecordedStep {
     std::unique_ptr<kernels::Recording> recording;
     std::int64_t step = 0;  // when it was recorded
     StepReport report;
-    WorkCount work;  // of one step
+    WorkCount work;                            // of one step
+    std::vector<Objective::OtherBatch> draws;  // of one step, beside its own batch
+    std::vector<Batch> others;                 // where recordings read those
   };
-  StepReport record(Phase& phase, std::int64_t step);
-  StepReport replay(Phase& phase, std::int64_t step);
-  /// Copies the batch to where recordings read it; false when it has another shape.
-  bool stage(const Batch& batch);
+  /// A rehearsal: kernel by kernel, taking down what the step draws.
+  StepReport rehearse(Phase& phase, const Batch& batch, std::int64_t step);
+  /// Of a step that is open and staged; `drawn` are its other batches.
+  StepReport record(Phase& phase, std::vector<Batch> drawn);
+  StepReport replay(Phase& phase);
 
   Objective& objective_;
   Rule& rule_;

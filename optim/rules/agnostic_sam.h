@@ -36,8 +36,6 @@ class AgnosticSam final : public RadiusRule {
   std::string_view inexact_because() const override {
     return options_.at == At::clean ? "" : "the second step starts where rho sends the first";
   }
-  /// None: validation batches come from the host within a step.
-  std::optional<std::int64_t> phase(std::int64_t) const override { return std::nullopt; }
   void visit_state(StateVisitor& visitor) override;
 
  private:

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include "polder/lets/lets.h"
 #include "polder/optim/recorded_step.h"
 #include "polder/optim/rules/sam.h"
+#include "polder/optim/training_step.h"
 #include "polder/verify/image_problem.h"
+#include "polder/verify/training.h"
 
 /// Recordings do again what they were asked to do.
 namespace polder::testing {
@@ -122,6 +125,125 @@ TEST_P(RecordingTest, SamIsReplayedFromTheThirdStepOn) {
   for (std::int64_t t = 0; t < 12; ++t)  // every fifth batch is smaller, as the last of an epoch
     step.run(problem.batch(t, t % 5 == 4 ? 8 : verify::ImageProblem::kRows), t);
   EXPECT_EQ(step.replays(), 12 - 2 - 2) << step.reason();  // two rehearsals, two odd batches
+}
+
+struct Learned {
+  Values weights, losses, radii, slope;
+  double gradients = 0;
+  std::int64_t replays = 0;
+  std::string reason;
+};
+
+/// 11 steps of lets over a rule; every fifth batch is smaller, as the last of an epoch may be.
+template <class Step>
+Learned learn(Device device, const std::string& name,
+              const std::map<std::string, std::string>& changes) {
+  kernels::set_thread_count(1);  // a team costs more than these tensors are worth
+  optim::RuleRegistry rules = optim::built_in_rules();
+  lets::add_rules(rules);
+  optim::Settings settings(rules.find(name).trial);
+  for (const auto& [setting, value] : changes) settings.set(setting, value);
+  verify::ImageProblem problem(device);
+  const auto rule = rules.make(name, settings, problem.arena);
+  const auto base = optim::make_base_optimizer("adamw", {.weight_decay = 1e-3}, problem.arena);
+  Step step(problem.objective, *rule, *base, 5.0);
+  Learned learned;
+  for (std::int64_t t = 0; t < 11; ++t) {
+    base->set_rate(0.02 / static_cast<double>(1 + t));
+    const Batch batch = problem.batch(t, t % 5 == 4 ? 8 : verify::ImageProblem::kRows);
+    learned.losses.push_back(step.run(batch, t).loss.item());
+  }
+  const auto& lets = dynamic_cast<const lets::Lets&>(*rule);
+  learned.weights = verify::values_of(problem.arena.home());
+  learned.radii = lets.radius().to_vector<double>();
+  learned.slope = lets.last_upper().slope.to_vector<double>();
+  learned.gradients = problem.objective.work().gradients;
+  if constexpr (std::is_same_v<Step, optim::RecordedStep>) {
+    learned.replays = step.replays();
+    learned.reason = step.reason();
+  }
+  return learned;
+}
+
+/// Every way of lets to learn a radius, with and without upper steps in between. The held-out
+/// batches are others in every step, and the radius moves.
+TEST_P(RecordingTest, LetsIsReplayedWithTheBitsOfTrainingKernelByKernel) {
+  for (const char* rule : {"lets_sam", "lets_asam"})
+    for (const std::string curvature : {"exact", "finite_difference", "secant", "squared_gradient"})
+      for (const std::string every : {"1", "2"})
+        for (const std::string upper : {"squared_gap", "validation_loss"}) {
+          SCOPED_TRACE(fmt::format("{} {} every {} {}", rule, curvature, every, upper));
+          const bool segments = upper == "validation_loss" && curvature != "secant";
+          const std::map<std::string, std::string> settings = {
+              {"curvature", curvature},
+              {"update_every", every},
+              {"upper_objective", upper},
+              {"gap_batch", every == "1" ? "fresh" : "same"},
+              {"per_segment", segments ? "true" : "false"}};
+          const Learned plain = learn<optim::TrainingStep>(GetParam(), rule, settings);
+          const Learned recorded = learn<optim::RecordedStep>(GetParam(), rule, settings);
+          EXPECT_EQ(recorded.weights, plain.weights);
+          EXPECT_EQ(recorded.losses, plain.losses);
+          EXPECT_EQ(recorded.radii, plain.radii);
+          EXPECT_EQ(recorded.slope, plain.slope);
+          EXPECT_EQ(recorded.gradients, plain.gradients);
+          // Each phase has two rehearsals, and two batches are odd.
+          EXPECT_EQ(recorded.replays, every == "1" ? 11 - 2 - 2 : 11 - 4 - 2) << recorded.reason;
+          EXPECT_NE(plain.radii[0], 0.05) << "the radius stands still: nothing is shown";
+        }
+}
+
+TEST_P(RecordingTest, AStepIsRecordedAnewWhenItsHeldOutBatchGrows) {
+  const auto outcome = [&]<class Step>(std::type_identity<Step>) {
+    verify::ImageProblem problem(GetParam());
+    std::int64_t drawn = 0;
+    problem.objective.set_validation([&] {
+      ++drawn;
+      return problem.batch(1000 + drawn, drawn <= 3   ? 5
+                                         : drawn == 8 ? 7
+                                                      : verify::ImageProblem::kRows);
+    });
+    optim::RuleRegistry rules = optim::built_in_rules();
+    lets::add_rules(rules);
+    const auto rule = rules.make("lets_sam", {}, problem.arena);
+    const auto base = optim::make_base_optimizer("sgd", {}, problem.arena);
+    Step step(problem.objective, *rule, *base);
+    base->set_rate(0.01);
+    for (std::int64_t t = 0; t < 10; ++t) step.run(problem.batch(t), t);
+    if constexpr (std::is_same_v<Step, optim::RecordedStep>) {
+      EXPECT_EQ(step.replays(), 7) << "all but two rehearsals and the batch of 7";
+    }
+    return verify::values_of(problem.arena.home());
+  };
+  EXPECT_EQ(outcome(std::type_identity<optim::RecordedStep>{}),
+            outcome(std::type_identity<optim::TrainingStep>{}));
+}
+
+/// A rule that draws another number of batches in every step.
+class Fickle final : public optim::Rule {
+ public:
+  optim::StepReport gradient(optim::Objective& objective, const Batch& batch, Tensor& g) override {
+    for (std::int64_t i = 0; i < objective.step() % 3; ++i) objective.validation_batch();
+    return {.loss = objective.gradient(batch, g)};
+  }
+};
+
+TEST_P(RecordingTest, AStepThatDrawsOtherBatchesThanTheLastIsMadeKernelByKernel) {
+  verify::ImageProblem recorded(GetParam()), plain(GetParam());
+  Fickle rule;
+  const auto base = optim::make_base_optimizer("sgd", {}, recorded.arena);
+  const auto plain_base = optim::make_base_optimizer("sgd", {}, plain.arena);
+  optim::RecordedStep step(recorded.objective, rule, *base);
+  optim::TrainingStep plain_step(plain.objective, rule, *plain_base);
+  for (std::int64_t t = 0; t < 6; ++t) {
+    base->set_rate(0.1);
+    plain_base->set_rate(0.1);
+    step.run(recorded.batch(t), t);
+    plain_step.run(plain.batch(t), t);
+  }
+  EXPECT_EQ(step.replays(), 0);
+  EXPECT_FALSE(step.reason().empty());
+  EXPECT_EQ(verify::values_of(recorded.arena.home()), verify::values_of(plain.arena.home()));
 }
 
 }  // namespace
