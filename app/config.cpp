@@ -62,6 +62,8 @@ std::vector<Field> model_fields() {
       row("activation", &Config::activation,
           "relu, gelu, tanh, sigmoid (mlp, lenet, resnet*); empty: as published"),
       row("label_smoothing", &Config::label_smoothing, "mass moved off the label", kFraction),
+      choice("precision", &Config::precision, "of products; bfloat16: of weights and activations",
+             {"float32", "tf32", "bfloat16"}),
   };
 }
 

@@ -27,6 +27,7 @@ struct Config {
   std::string model = "lenet";
   std::string activation;
   double label_smoothing = 0.0;
+  std::string precision = "float32";
 
   // rule
   std::string rule = "sam";

@@ -39,6 +39,11 @@ nn::ModulePtr build_model(const Config& config, const data::Dataset& dataset) {
                         {.activation = config.activation});
 }
 
+nn::Compute compute_of(const Config& config) {
+  kernels::allow_tf32(config.precision == "tf32");
+  return config.precision == "bfloat16" ? nn::Compute::bfloat16 : nn::Compute::own;
+}
+
 std::unique_ptr<optim::BaseOptimizer> build_optimizer(const Config& config,
                                                       nn::ParameterArena& arena) {
   return optim::make_base_optimizer(config.optimizer,
@@ -116,7 +121,7 @@ class Trainer::Impl {
         samples_(config),
         loader_(samples_.training_loader()),
         model_(build_model(config, samples_.training())),
-        arena_(*model_),
+        arena_(*model_, compute_of(config)),
         objective_(*model_, arena_, optim::cross_entropy_loss(config.label_smoothing),
                    static_cast<std::uint64_t>(config.seed)),
         rule_(known_rules().make(config.rule, optim::Settings(config.settings), arena_)),
@@ -323,6 +328,7 @@ class Trainer::Impl {
       Tensor part = arena_.part(arena_.home(), segment);
       visitor.visit("model/" + segment.name, part);
     }
+    arena_.refresh_home_copy();  // the visitor may have been a reader
     for (nn::NamedTensor buffer : model_->buffers())
       visitor.visit("model/" + buffer.name, buffer.tensor);
   }
