@@ -29,7 +29,7 @@ PEERS = ("torch", "jax")
 # 1 %, and two right answers differ.
 TOLERANCE = {"float64": {"scalars": 1e-11, "weights": 1e-10, "worst tensor": 1e-9, "statistics": 1e-11},
              "float32": {"scalars": 1e-4, "weights": 1e-3, "worst tensor": 1e-2, "statistics": 1e-5}}
-ACTIVATION = {"float64": "relu", "float32": "tanh"}
+ACTIVATION = {"float64": "relu", "float32": "tanh", "bfloat16": "tanh"}
 
 
 def polder_file(program: str, model: str, dtype: str, options) -> dict:
@@ -79,9 +79,13 @@ def torch_steps(polder: dict, plain: bool, device: str) -> dict:
     sam = Foreach(model.parameters(), optimizer, h["rho"])
     found = {"loss": [], "perturbed_loss": [], "gradient_norm": []}
 
+    rounded = polder["settings"]["dtype"] == "bfloat16"
+
     def gradients():
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(images), labels)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=rounded):
+            outputs = model(images)
+        loss = torch.nn.functional.cross_entropy(outputs.to(images.dtype), labels)
         loss.backward()
         return loss.item(), [p.grad for p in model.parameters()]
 

@@ -26,13 +26,22 @@ struct Options {
   std::string model = "resnet20";
   std::string activation;  // empty: the model's default
   std::string rule = "sam";
-  std::string dtype = "float32";
+  std::string dtype = "float32";  // bfloat16: of what layers read; the weights are float32
   std::string device = "cpu";
   std::string out;
   std::int64_t batch = 8, height = 32, width = 32, channels = 3, classes = 10, steps = 3;
   std::uint64_t seed = 1;
   double rho = 0.05, rate = 0.1, momentum = 0.9, weight_decay = 5e-4;
 };
+
+DType weights_of(const Options& options) {
+  return options.dtype == "float64" ? DType::float64 : DType::float32;
+}
+
+nn::Compute compute_of(const Options& options) {
+  kernels::allow_tf32(options.dtype == "tf32");
+  return options.dtype == "bfloat16" ? nn::Compute::bfloat16 : nn::Compute::own;
+}
 
 Batch random_batch(const Options& options, DType dtype, Device device) {
   std::vector<std::int64_t> labels;
@@ -56,13 +65,13 @@ class Training {
  public:
   explicit Training(const Options& options)
       : device_(parse_device(options.device)),
-        dtype_(options.dtype == "float64" ? DType::float64 : DType::float32),
+        dtype_(weights_of(options)),
         batch_(random_batch(options, dtype_, device_)),
         model_(nn::make_model(options.model, {options.height, options.width, options.channels},
                               options.classes,
                               {.seed = options.seed, .dtype = dtype_, .device = device_},
                               {.activation = options.activation})),
-        arena_(*model_),
+        arena_(*model_, compute_of(options)),
         objective_(*model_, arena_, optim::cross_entropy_loss(), options.seed),
         rule_(make_rule(options, arena_)),
         base_(optim::make_base_optimizer(
@@ -167,7 +176,8 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("--model", options.model);
   command.add_option("--activation", options.activation);
   command.add_option("--rule", options.rule);
-  command.add_option("--dtype", options.dtype)->check(CLI::IsMember({"float32", "float64"}));
+  command.add_option("--dtype", options.dtype)
+      ->check(CLI::IsMember({"float32", "float64", "tf32", "bfloat16"}));
   command.add_option("--device", options.device);
   command.add_option("--batch", options.batch)->check(CLI::PositiveNumber);
   command.add_option("--height", options.height);

@@ -86,6 +86,11 @@ script agree numpy "Both sides do the same work" --polder "$steps" --polder-devi
 script sam_update torch "SAM's own part, PyTorch" "${quick[@]}" --json "$folder/sam_update.json"
 script sam_step torch "Whole steps, PyTorch" "${quick[@]}" --json "$folder/sam_step.json"
 script sam_step_jax jax "Whole steps, JAX" "${quick[@]}" --json "$folder/sam_step_jax.json"
-script side_by_side numpy "Side by side" --polder "$steps" --polder-device "$device" "${turns[@]}" \
-  --competitors "${competitors[@]}" --json "$folder/side_by_side.json"
+# On the CPU polder's bfloat16 is a reference, not fast: only a card is asked for more than float32.
+precisions=(float32)
+[ "$device" != cpu ] && precisions+=(tf32 bfloat16)
+for precision in "${precisions[@]}"; do
+  script side_by_side numpy "Side by side, $precision" --polder "$steps" --polder-device "$device" "${turns[@]}" \
+    --precision "$precision" --competitors "${competitors[@]}" --json "$folder/side_by_side_$precision.json"
+done
 [ "$failures" -eq 0 ]

@@ -22,7 +22,8 @@ def commands(options, model: str, rule: str) -> dict[str, list[str]]:
     size, channels = IMAGES.get(model, (32, 3))
     image = ["--batch", str(options.batch), "--channels", str(channels)]
     own = [options.polder, "serve", "--model", model, "--rule", "none" if rule == "sgd" else rule,
-           "--height", str(size), "--width", str(size), "--device", options.polder_device, "--rate", "0.001", *image]
+           "--height", str(size), "--width", str(size), "--device", options.polder_device, "--rate", "0.001",
+           "--dtype", options.precision, *image]
     peer = [sys.executable, os.path.join(os.path.dirname(__file__), "sam_step.py"), "--serve", "--models", model,
             "--rules", rule, "--size", str(size), "--precisions", options.precision, *image]
     return {"polder": own, "torch eager": [*peer, "--forms", "eager"],
@@ -69,7 +70,8 @@ def measure(options, model: str, rule: str) -> list[dict]:
             times[name].append(worker.seconds(options.steps))
     for worker in workers.values():
         worker.end()
-    return [{"model": model, "batch": options.batch, "rule": rule, "threads": options.threads, "competitor": name,
+    return [{"model": model, "batch": options.batch, "rule": rule, "precision": options.precision,
+             "threads": options.threads, "competitor": name,
              "seconds": statistics.median(times[name]), "times polder": ratio(times, name, "polder"),
              "all seconds": times[name]} for name in workers]
 
@@ -81,7 +83,8 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["lenet", "resnet20"])
     parser.add_argument("--rules", nargs="+", default=["sgd", "sam"], choices=("sgd", "sam"))
     parser.add_argument("--competitors", nargs="+", default=["polder", "torch eager", "torch compiled", "jax"])
-    parser.add_argument("--precision", default="float32", help="of the peers: float32, tf32, bfloat16")
+    parser.add_argument("--precision", default="float32", choices=("float32", "tf32", "bfloat16"),
+                        help="of all; bfloat16: weights in float32, PyTorch by autocast")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=5, help="in a turn")
     parser.add_argument("--rounds", type=int, default=11)
@@ -92,9 +95,9 @@ def main() -> None:
         parser.error("--competitors lacks polder, which the ratios are to")
     print(f"{processor()}, {options.threads} threads, load {os.getloadavg()[0]:.0f}; {versions()}\n")
     rows = [r for model in options.models for rule in options.rules for r in measure(options, model, rule)]
-    print(table(["model", "rule", "competitor", "ms per step", "times polder"],
-                [[f"{r['model']}, batch {r['batch']}", r["rule"], r["competitor"], f"{1e3 * r['seconds']:.1f}",
-                  f"{r['times polder']:.2f}"] for r in rows]))
+    print(table(["model", "precision", "rule", "competitor", "ms per step", "times polder"],
+                [[f"{r['model']}, batch {r['batch']}", r["precision"], r["rule"], r["competitor"],
+                  f"{1e3 * r['seconds']:.1f}", f"{r['times polder']:.2f}"] for r in rows]))
     write_json(options.json, "side_by_side", processor(), vars(options), rows)
 
 
