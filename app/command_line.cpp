@@ -48,7 +48,10 @@ std::string help_of(const Field& field) {
   std::string help(field.help);
   std::vector<std::string> choices(field.choices.begin(), field.choices.end());
   if (field.name == "model") choices = nn::model_names();
-  if (field.name == "rule") choices = known_rules().names();
+  if (field.name == "rule") {
+    choices = known_rules().names();
+    choices.emplace_back("wasam_ before any of them");
+  }
   return choices.empty() ? help : fmt::format("{}: {}", help, join(choices));
 }
 

@@ -2,15 +2,20 @@
 
 #include "polder/lets/lets.h"
 #include "polder/lets/receipts.h"
+#include "polder/optim/rules/wasam.h"
 
 namespace polder::app {
 
 optim::RadiusRule* radius_rule_of(optim::Rule& rule) {
+  if (auto* averaging = dynamic_cast<optim::Wasam*>(&rule))
+    return radius_rule_of(averaging->wrapped());
   if (auto* learned = dynamic_cast<lets::Lets*>(&rule)) return &learned->wrapped();
   return dynamic_cast<optim::RadiusRule*>(&rule);
 }
 
 lets::UpperObjective upper_objective_of(const optim::Rule& rule) {
+  if (const auto* averaging = dynamic_cast<const optim::Wasam*>(&rule))
+    return upper_objective_of(averaging->wrapped());
   const auto* learned = dynamic_cast<const lets::Lets*>(&rule);
   return learned != nullptr ? learned->options().upper_objective
                             : lets::UpperObjective::squared_gap;

@@ -19,6 +19,7 @@
 #include "polder/nn/models/registry.h"
 #include "polder/optim/model_objective.h"
 #include "polder/optim/recorded_step.h"
+#include "polder/optim/rules/wasam.h"
 #include "polder/optim/schedule.h"
 #include "polder/optim/snapshot.h"
 
@@ -91,6 +92,8 @@ const optim::RuleRegistry& known_rules() {
   static const optim::RuleRegistry rules = [] {
     optim::RuleRegistry all = optim::built_in_rules();
     lets::add_rules(all);
+    optim::add_wasam(all);
+    all.refuse("lets_wasam", "the radius is learned inside: wasam_lets_sam");
     return all;
   }();
   return rules;

@@ -28,6 +28,7 @@
 #include "polder/optim/rules/sparse_sam_fisher.h"
 #include "polder/optim/rules/tilted_sam.h"
 #include "polder/optim/rules/vasso.h"
+#include "polder/optim/rules/wasam.h"
 
 namespace polder::optim {
 
@@ -62,6 +63,7 @@ RuleRegistry built_in_rules() {
   rules.add(ae_look_sam_entry());
   rules.add(delta_sam_entry());
   rules.add(au_sam_entry());
+  rules.add(wasam_entry());
   rules.refuse("ada_sam",
                "it is sam on the base optimizer amsgrad (--rule sam --optimizer amsgrad)");
   return rules;

@@ -135,6 +135,7 @@ class Objective {
 
   /// Largest number of rows in one piece; 0 (the default) means the whole batch.
   void set_micro_batch(std::int64_t rows);
+  std::int64_t micro_batch() const { return micro_batch_; }
   void set_batch_norm_update(BatchNormUpdate policy) { batch_norm_update_ = policy; }
   BatchNormUpdate batch_norm_update() const { return batch_norm_update_; }
   /// All work so far. Reads the device when there were branches.

@@ -68,13 +68,16 @@ const RuleEntry& RuleRegistry::find(const std::string& name) const {
     if (entry.name == name) return entry;
   if (const auto refusal = refusals_.find(name); refusal != refusals_.end())
     fail("rule {}: {}", name, refusal->second);
-  fail("rule '{}' is unknown, did you mean '{}'? (known: {})", name, nearest_name(name, names()),
+  std::vector<std::string> all;
+  for (const RuleEntry& entry : entries_) all.push_back(entry.name);
+  fail("rule '{}' is unknown, did you mean '{}'? (known: {})", name, nearest_name(name, all),
        join(names()));
 }
 
 std::vector<std::string> RuleRegistry::names() const {
   std::vector<std::string> names;
-  for (const RuleEntry& entry : entries_) names.push_back(entry.name);
+  for (const RuleEntry& entry : entries_)
+    if (entry.listed) names.push_back(entry.name);
   return names;
 }
 

@@ -97,6 +97,7 @@ struct RuleEntry {
   std::vector<Identity> identities{};
   /// Settings come complete: every parameter present.
   std::function<std::unique_ptr<Rule>(const Settings&, nn::ParameterArena&)> make{};
+  bool listed = true;  // false: one of a family of rules that would drown the others in a list
 };
 
 /// Every rule by name. The registry drives the checks, the benches, the program.
@@ -109,6 +110,7 @@ class RuleRegistry {
   /// Throws Error naming the nearest known rule, or the sentence of a refused name.
   const RuleEntry& find(const std::string& name) const;
   const std::vector<RuleEntry>& entries() const { return entries_; }
+  /// Of the rules that are listed.
   std::vector<std::string> names() const;
   /// Fills in defaults. Throws Error on an unknown setting (naming the nearest) or a bad value.
   std::unique_ptr<Rule> make(const std::string& name, const Settings& settings,

@@ -24,7 +24,7 @@ struct Step {
   Rows validation{};         // a held-out batch
   const Rows& training_set;  // every training sample, by index
   std::size_t t = 0, T = 0, epoch = 0, epochs = 0;
-  bool opens_epoch = false;
+  bool opens_epoch = false, closes_epoch = false;
   double rate = 0.0, rate_min = 0.0, rate_max = 0.0;
   Draws draws{};
 };
@@ -45,6 +45,8 @@ class Rule {
   /// A whole step; rules that drive or replace the base optimizer, or remember w afterwards, write
   /// their own.
   virtual void run(const Step& step, Sgd& base, Vector& w);
+  /// The weights that evaluation should use instead of w; null: w itself.
+  virtual const Vector* averaged() const { return nullptr; }
 };
 
 /// Settings as text, as the program takes them.

@@ -23,6 +23,7 @@ const std::map<std::string, MakeRule>& rules() {
       {"ae_sam", make_ae_sam},
       {"saf", make_saf},
       {"mesa", make_mesa},
+      {"wasam", make_wasam},
       {"gnp", make_gnp},
       {"sagm", make_sagm},
       {"look_sam", make_look_sam},

@@ -11,6 +11,7 @@
 #include "polder/nn/linear.h"
 #include "polder/nn/sequential.h"
 #include "polder/optim/model_objective.h"
+#include "polder/optim/snapshot.h"
 #include "polder/optim/training_step.h"
 #include "polder/reference/rules.h"
 
@@ -108,10 +109,10 @@ struct Twins {
       rows.push_back(held_out[static_cast<std::size_t>((t * kHeldOut + i) % 60)]);
     return rows;
   }
-  reference::Vector weights() const {
+  reference::Vector weights(const Tensor& flat) const {
     reference::Vector values;
     for (const nn::Segment& segment : arena.segments()) {
-      const auto part = arena.part(arena.home(), segment).to_vector<double>();
+      const auto part = arena.part(flat, segment).to_vector<double>();
       values.insert(values.end(), part.begin(), part.end());
     }
     return values;
@@ -135,6 +136,7 @@ struct Twins {
     step.epoch = static_cast<std::size_t>(t / per_epoch);
     step.epochs = static_cast<std::size_t>(objective.epochs());
     step.opens_epoch = t % per_epoch == 0;
+    step.closes_epoch = (t + 1) % per_epoch == 0 || t + 1 == steps;
     step.rate = rate_at(t);
     step.rate_min = rate_at(steps - 1);
     step.rate_max = rate_at(0);
@@ -167,6 +169,15 @@ double largest_distance(const reference::Vector& found, const reference::Vector&
   return largest;
 }
 
+/// Between the weights that evaluation uses, where both sides say that it is not w.
+double distance_of_averages(optim::Rule& ours, const reference::Rule& theirs, Twins& twins) {
+  const optim::Snapshot* found = ours.averaged(twins.objective);
+  const reference::Vector* wanted = theirs.averaged();
+  require((found == nullptr) == (wanted == nullptr),
+          "reference: one of the two has averaged weights and the other has none");
+  return found == nullptr ? 0.0 : largest_distance(twins.weights(found->weights), *wanted);
+}
+
 }  // namespace
 
 double distance_to_reference(const optim::RuleEntry& entry, const optim::Settings& settings,
@@ -181,14 +192,15 @@ double distance_to_reference(const optim::RuleEntry& entry, const optim::Setting
   const auto base = optim::make_base_optimizer("sgd", {}, twins.arena);
   optim::TrainingStep training(twins.objective, *ours, *base);
   reference::Sgd sgd;
-  reference::Vector w = twins.weights();
+  reference::Vector w = twins.weights(twins.arena.home());
   double largest = 0.0;
   for (std::int64_t t = 0; t < steps; ++t) {
     const reference::Rows batch = twins.batch_rows(t);
     base->set_rate(twins.rate_at(t));
     training.run(batch_of(batch, device), t);
     theirs->run(twins.step(t, batch), sgd, w);
-    largest = std::max(largest, largest_distance(twins.weights(), w));
+    largest = std::max({largest, largest_distance(twins.weights(twins.arena.home()), w),
+                        distance_of_averages(*ours, *theirs, twins)});
   }
   return largest;
 }

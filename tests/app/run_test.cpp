@@ -101,7 +101,8 @@ TEST(Run, AnotherSeedGivesOtherBits) {
 
 TEST(Run, StoppedAndResumedAnywhereEndsWithTheSameBits) {
   for (const std::string optimizer : {"sgd", "adamw"}) {
-    for (const std::string rule : {"none", "lets_asam:lr_nu=0.01,per_segment=true"}) {
+    for (const std::string rule :
+         {"none", "lets_asam:lr_nu=0.01,per_segment=true", "wasam_lets_sam:start=0.3"}) {
       SCOPED_TRACE(optimizer + " " + rule);
       const TemporaryFolder whole, parts;
       Config config = small_config(whole.path(), rule);

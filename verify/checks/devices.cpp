@@ -2,6 +2,7 @@
 #include <type_traits>
 
 #include "polder/optim/recorded_step.h"
+#include "polder/optim/snapshot.h"
 #include "polder/verify/checks/checks.h"
 #include "polder/verify/image_problem.h"
 
@@ -9,11 +10,21 @@ namespace polder::verify {
 namespace {
 
 struct Trained {
-  std::vector<double> weights, losses;
+  std::vector<double> weights, average, losses;
   double gradients = 0.0;
   std::int64_t replays = 0;
   std::string reason;  // why nothing was replayed
 };
+
+/// The averaged weights and their statistics; nothing where the rule has none.
+std::vector<double> average_of(optim::Rule& rule, optim::Objective& objective) {
+  const optim::Snapshot* average = rule.averaged(objective);
+  if (average == nullptr) return {};
+  std::vector<double> all = values_of(average->weights);
+  for (const Tensor& buffer : average->buffers)
+    for (const double value : values_of(buffer)) all.push_back(value);
+  return all;
+}
 
 /// Steps on the images. Every fifth batch is smaller where `ragged`, as the last of an epoch may
 /// be.
@@ -35,6 +46,7 @@ Trained train_images(const Subject& subject, Device device, DType dtype,
     trained.losses.push_back(loss.item());
   }
   trained.weights = values_of(problem.arena.home());
+  trained.average = average_of(*rule, problem.objective);
   trained.gradients = problem.objective.work().gradients;
   if constexpr (std::is_same_v<Step, optim::RecordedStep>) {
     trained.replays = step.replays();
@@ -60,8 +72,9 @@ Outcome ends_as_on_the_cpu(const Subject& subject) {
                                                false);
     };
     const Trained here = train_on(subject.device), there = train_on(kCpu);
-    largest = std::max(
-        {largest, distance(here.weights, there.weights), distance(here.losses, there.losses)});
+    largest =
+        std::max({largest, distance(here.weights, there.weights),
+                  distance(here.losses, there.losses), distance(here.average, there.average)});
   }
   // Rounding is all that may differ; twenty steps of training magnify it.
   return measured(largest, 1e-7, "distance of w and the losses from training on the cpu");
@@ -76,6 +89,7 @@ Outcome can_be_recorded(const Subject& subject) {
                                                                DType::float32, optimizer, 12, true);
     const double error = std::max({distance(recorded.weights, plain.weights),
                                    distance(recorded.losses, plain.losses),
+                                   distance(recorded.average, plain.average),
                                    std::abs(recorded.gradients - plain.gradients)});
     if (error != 0.0)
       return measured(error, 0.0,
