@@ -103,6 +103,7 @@ StepReport RecordedStep::record(Phase& phase, std::vector<Batch> drawn) {
   }
   phase.step = objective_.step();
   phase.work = objective_.progress().work - before.work;
+  phase.base_steps = base_.steps() - steps_before;
   phase.recording->replay(0);  // recording has done the host's part of this step only
   ++replays_;
   reason_.clear();
@@ -114,7 +115,7 @@ StepReport RecordedStep::replay(Phase& phase) {
   progress.work = progress.work + phase.work;
   progress.statistics_moved = true;
   objective_.set_progress(progress);
-  base_.set_steps(base_.steps() + 1);
+  base_.set_steps(base_.steps() + phase.base_steps);
   phase.recording->replay(objective_.step() - phase.step);
   ++replays_;
   return phase.report;

@@ -40,6 +40,7 @@ class RecordedStep {
     std::int64_t step = 0;  // when it was recorded
     StepReport report;
     WorkCount work;                            // of one step
+    std::int64_t base_steps = 0;               // that it makes: 0 where the rule replaces the base
     std::vector<Objective::OtherBatch> draws;  // of one step, beside its own batch
     std::vector<Batch> others;                 // where recordings read those
   };
