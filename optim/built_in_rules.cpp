@@ -4,6 +4,7 @@
 #include "polder/optim/rules/agnostic_sam.h"
 #include "polder/optim/rules/asam.h"
 #include "polder/optim/rules/au_sam.h"
+#include "polder/optim/rules/bayes_sam.h"
 #include "polder/optim/rules/curvature_sam.h"
 #include "polder/optim/rules/delta_sam.h"
 #include "polder/optim/rules/esam.h"
@@ -48,6 +49,7 @@ RuleRegistry built_in_rules() {
   rules.add(agnostic_sam_entry());
   rules.add(tilted_sam_entry());
   rules.add(lookbehind_sam_entry());
+  rules.add(bayes_sam_entry());
   rules.add(gnp_entry());
   rules.add(sagm_entry());
   rules.add(gsam_entry());

@@ -24,6 +24,7 @@ const std::map<std::string, MakeRule>& rules() {
       {"saf", make_saf},
       {"mesa", make_mesa},
       {"wasam", make_wasam},
+      {"bayes_sam", make_bayes_sam},
       {"gnp", make_gnp},
       {"sagm", make_sagm},
       {"look_sam", make_look_sam},

@@ -25,6 +25,7 @@ std::unique_ptr<Rule> make_ae_sam(const Settings& settings);
 std::unique_ptr<Rule> make_saf(const Settings& settings);
 std::unique_ptr<Rule> make_mesa(const Settings& settings);
 std::unique_ptr<Rule> make_wasam(const Settings& settings);
+std::unique_ptr<Rule> make_bayes_sam(const Settings& settings);
 std::unique_ptr<Rule> make_gnp(const Settings& settings);
 std::unique_ptr<Rule> make_sagm(const Settings& settings);
 std::unique_ptr<Rule> make_look_sam(const Settings& settings);

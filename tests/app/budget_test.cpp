@@ -29,7 +29,7 @@ Config budgeted(const std::string& rule, double size) {
   config.steps = 40;
   config.budget = "evaluations";
   config.budget_size = size;
-  if (rule.starts_with("lets_")) config.settings["allow_inexact"] = "true";
+  if (rule.find("lets_") != std::string::npos) config.settings["allow_inexact"] = "true";
   return resolved(config);
 }
 
