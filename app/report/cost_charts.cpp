@@ -26,7 +26,7 @@ Interval accuracy_interval(const Summary& accuracy) {
           std::isfinite(high) ? std::min(high, 1.0) : high};
 }
 
-std::string accuracy_against(std::string x_label, Summary RuleOutcome::*cost,
+std::string accuracy_against(const std::string& x_label, Summary RuleOutcome::*cost,
                              const std::vector<RuleOutcome>& outcomes) {
   std::vector<Series> muted, shown;
   for (std::size_t r = 0; r < outcomes.size(); ++r) {
@@ -44,7 +44,7 @@ std::string accuracy_against(std::string x_label, Summary RuleOutcome::*cost,
   }
   muted.insert(muted.end(), shown.begin(), shown.end());
   return to_svg(Chart{.title = "Test accuracy against " + x_label,
-                      .x_label = std::move(x_label),
+                      .x_label = x_label,
                       .y_label = "test accuracy",
                       .y_format = ValueFormat::percent,
                       .series = std::move(muted)});
