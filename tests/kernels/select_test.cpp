@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "kernels/kernel_test.h"
+#include "polder/core/allocator.h"
 
 namespace polder::kernels::testing {
 namespace {
