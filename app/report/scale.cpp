@@ -43,7 +43,8 @@ double Scale::operator()(double value) const {
 }
 
 void Scale::place_linear_ticks(int wanted, bool round_ends) {
-  if (!(high_ > low_)) {
+  const double size = std::max(std::abs(low_), std::abs(high_));
+  if (!(high_ - low_ > 1e-9 * size)) {  // ticks a rounding error apart could not be counted
     const double room = std::max(std::abs(low_) * 0.1, 1e-12);
     low_ -= room;
     high_ += room;

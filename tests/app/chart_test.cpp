@@ -55,6 +55,17 @@ TEST(Scale, OneValueStillHasAnAxis) {
   }
 }
 
+TEST(Scale, ValuesARoundingErrorApartAreOneValue) {
+  for (const double value : {0.05, 1e9, -3.0}) {
+    const double next = std::nextafter(value, 1e10);
+    for (const Axis axis : {Axis::round_ends, Axis::fixed_ends}) {
+      const Scale scale(value, next, 0, 100, 5, axis);
+      EXPECT_LT(scale.ticks().size(), 12U);
+      EXPECT_TRUE(std::isfinite(scale(value)));
+    }
+  }
+}
+
 TEST(ValueText, IsShort) {
   EXPECT_EQ(value_text(0), "0");
   EXPECT_EQ(value_text(0.25), "0.25");
