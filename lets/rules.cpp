@@ -102,6 +102,7 @@ RuleEntry with_learned_radius(const RuleEntry& wrapped) {
   optim::Identity held{entry.trial, wrapped.name, wrapped.trial};
   held.settings.emplace("lr_nu", "0");  // upper passes are made, and nothing moves
   entry.identities.push_back(held);
+  entry.reach = wrapped.reach;
   entry.needs = [wrapped](const Settings& settings) {
     RuleNeeds needs = wrapped.needs ? wrapped.needs(settings) : RuleNeeds{};
     needs.validation = 1.0;

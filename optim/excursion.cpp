@@ -77,9 +77,13 @@ Excursion::Excursion(Objective& objective, const Ascent& ascent)
           "Excursion: the weights are already away from home, one excursion at a time");
   shift(ascent.scale);
   objective.arena().activate_twin();
+  objective.excursion_ = this;
 }
 
-Excursion::~Excursion() { objective_.arena().activate_home(); }
+Excursion::~Excursion() {
+  objective_.excursion_ = nullptr;
+  objective_.arena().activate_home();
+}
 
 Tensor Excursion::gradient(const Batch& rows, Tensor& g, double share, const PassOptions& options) {
   ExcursionObserver* observer = objective_.observer();

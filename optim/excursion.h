@@ -70,6 +70,8 @@ class Excursion {
   Objective& objective() { return objective_; }
   /// The last step.
   const Ascent& ascent() const { return ascent_; }
+  /// It went on from somewhere else than w: epsilon is not that of the last step alone.
+  bool walked() const { return walked_; }
 
  private:
   void write(const Tensor& from, const Ascent& ascent, const Tensor& scale);

@@ -133,8 +133,9 @@ Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& opt
   const double size = share_of_step("gradient", batch);
   require_flat("gradient", g);
   const nn::OwnPrecision whole(arena_, options.own_precision);
-  if (!options.accumulate) backend_of(g).fill(0.0, g);
   PassPlan plan = plan_pass(options);
+  PassView view = announce(batch, options, plan, &g);  // g may still be what led here
+  if (!options.accumulate) backend_of(g).fill(0.0, g);
   RowWeights weights = options.row_weights;
   if (weights && in_chunks(batch)) {
     Tensor omega = weights(sweep_losses(batch, plan));
@@ -153,6 +154,7 @@ Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& opt
   };
   const Tensor losses = sweep(batch, plan, add_chunk);
   progress_.work.gradients += size;
+  conclude(view, losses);
   if (options.losses != nullptr) *options.losses = losses;
   return mean(losses);
 }
@@ -160,8 +162,11 @@ Tensor Objective::gradient(const Batch& batch, Tensor& g, const PassOptions& opt
 Tensor Objective::losses(const Batch& batch, const PassOptions& options) {
   const double size = share_of_step("losses", batch);
   const nn::OwnPrecision whole(arena_, options.own_precision);
-  Tensor all = sweep_losses(batch, plan_pass(options));
+  const PassPlan plan = plan_pass(options);
+  PassView view = announce(batch, options, plan);
+  Tensor all = sweep_losses(batch, plan);
   progress_.work.forwards += size;
+  conclude(view, all);
   return all;
 }
 
@@ -171,8 +176,11 @@ Tensor Objective::outputs(const Batch& batch, const PassOptions& options) {
   const auto of_chunk = [this](const Batch& rows, std::int64_t, PassPlan chunk_plan) {
     return outputs_of(rows, chunk_plan);
   };
-  Tensor all = sweep(batch, plan_pass(options), of_chunk);
+  const PassPlan plan = plan_pass(options);
+  PassView view = announce(batch, options, plan);
+  Tensor all = sweep(batch, plan, of_chunk);
   progress_.work.forwards += size;
+  conclude(view, {});
   return all;
 }
 
@@ -253,6 +261,19 @@ Objective::PassPlan Objective::plan_pass(const PassOptions& options) {
       (batch_norm_update_ == BatchNormUpdate::clean && !progress_.statistics_moved);
   progress_.statistics_moved = true;
   return plan;
+}
+
+PassView Objective::announce(const Batch& batch, const PassOptions& options, const PassPlan& plan,
+                             const Tensor* g) const {
+  const PassView pass{batch, options, plan.step, plan.masks, g};
+  if (pass_observer_ != nullptr) pass_observer_->begins(pass);
+  return pass;
+}
+
+void Objective::conclude(PassView& pass, const Tensor& losses) const {
+  if (pass_observer_ == nullptr) return;
+  pass.losses = losses;
+  pass_observer_->ended(pass);
 }
 
 // ---- other data ---------------------------------------------------------------------------------

@@ -158,6 +158,10 @@ class Objective {
   /// One observer at a time, or null. Not owned.
   void set_observer(ExcursionObserver* observer) { observer_ = observer; }
   ExcursionObserver* observer() const { return observer_; }
+  /// The same for passes of every kind, made by a rule or by who else.
+  void set_pass_observer(PassObserver* observer) { pass_observer_ = observer; }
+  /// The excursion under way; null at home.
+  const Excursion* excursion() const { return excursion_; }
 
  protected:
   /// Where other batches come from. Throw Error: a problem that has them overrides these.
@@ -185,9 +189,14 @@ class Objective {
                                    Tensor& out) = 0;
 
  private:
+  friend class Excursion;
+
   Batch other_batch(OtherBatch kind);
   Batch drawn_from_source(OtherBatch kind);
   PassPlan plan_pass(const PassOptions& options);
+  PassView announce(const Batch& batch, const PassOptions& options, const PassPlan& plan,
+                    const Tensor* g = nullptr) const;
+  void conclude(PassView& pass, const Tensor& losses) const;
   bool in_chunks(const Batch& batch) const;
   template <class F>
   void for_each_chunk(const Batch& batch, PassPlan plan, const F& f) const;
@@ -200,6 +209,8 @@ class Objective {
   nn::ParameterArena& arena_;
   std::uint64_t seed_;
   ExcursionObserver* observer_ = nullptr;
+  PassObserver* pass_observer_ = nullptr;
+  const Excursion* excursion_ = nullptr;
   Progress progress_;
   Course course_;
   Tensor elapsed_, rate_;

@@ -36,6 +36,24 @@ struct PassOptions {
   const LossTerm* term = nullptr;  // added to the losses
 };
 
+/// A pass under way, for who watches it: `rows` at the active weights of the arena.
+struct PassView {
+  const Batch& rows;
+  const PassOptions& options;
+  std::int64_t step = 0;      // keys its masks
+  bool masks = true;          // random masks are on
+  const Tensor* g = nullptr;  // flat, where the gradient goes; null: forward only
+  Tensor losses{};            // [n], once made; undefined for `Objective::outputs`
+};
+
+/// Watches every pass but Hessian-vector products.
+class PassObserver {
+ public:
+  virtual ~PassObserver() = default;
+  virtual void begins(const PassView& pass) = 0;
+  virtual void ended(const PassView& pass) = 0;
+};
+
 /// Work done so far, in units of the step's mini-batch: a pass over n rows in a step of N rows
 /// counts n / N. Gradients (forward + backward), forward passes alone, Hessian-vector products.
 struct WorkCount {

@@ -60,6 +60,10 @@ struct RuleNeeds {
   bool normalisation = false;   // a model with normalisation layers
 };
 
+/// How far from w a rule forms G, so that it can be checked (doctor/): it never leaves w, a
+/// distance of rho in the metric of its ascent, at most rho (masks), or rho is not that distance.
+enum class Reach { none, radius, within, other };
+
 /// What a rule costs a step, in units of the step's batch (its gradient evaluations: the GE and F
 /// of the docs). Parameter-sized buffers: `kept` between steps, `scratch` within one.
 struct RuleCost {
@@ -92,6 +96,7 @@ struct RuleEntry {
   /// Where the numbers cannot be exact: what to plan with. Not checked.
   std::function<RuleCost(const Settings&, std::int64_t rows)> estimate{};
   std::function<RuleNeeds(const Settings&)> needs{};  // empty: nothing
+  Reach reach = Reach::radius;
   /// Settings that show the rule at work on a small net within a few epochs: what checks use.
   std::map<std::string, std::string> trial{};
   std::vector<Identity> identities{};

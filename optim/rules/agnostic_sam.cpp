@@ -114,6 +114,7 @@ RuleEntry agnostic_sam_entry() {
             return RuleNeeds{.validation = held_out ? settings.number("share") : 0.0,
                              .fresh_training = !held_out};
           },
+      .reach = Reach::other,
       .trial = {{"rho", "0.5"}},
       .identities = {{.settings = {{"rho", "0"}}, .rule = "none"},
                      {.settings = {{"rho", "0"}, {"at", "clean"}}, .rule = "none"},

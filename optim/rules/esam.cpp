@@ -90,6 +90,7 @@ RuleEntry esam_entry() {
                 if (settings.text("mask") == "coordinate") cost.scratch = 1;
                 return cost;
               },
+          .reach = Reach::other,
           .trial = {{"rho", "0.5"}},
           .identities = {{.settings = {{"rho", "0"}, {"gamma", "1"}}, .rule = "none"},
                          {.settings = {{"rho", "0.1"}, {"beta", "1"}, {"gamma", "1"}},

@@ -53,6 +53,7 @@ RuleEntry fisher_sam_entry() {
           .cost_formula = "2 GE",
           .cost = [](const Settings&,
                      std::int64_t) { return RuleCost{.step = {.gradients = 2}, .scratch = 1}; },
+          .reach = Reach::other,
           .trial = {{"rho", "0.5"}, {"eta", "40"}},
           .identities = {{.settings = {{"rho", "0"}}, .rule = "none"},
                          {.settings = {{"rho", "0.1"}, {"eta", "0"}},

@@ -90,6 +90,7 @@ RuleEntry gam_entry() {
                                      .hessian_products = products ? 2.0 : 0.0},
                             .scratch = 2};
           },
+      .reach = Reach::other,
       .trial = {{"rho", "0.5"}, {"rho_gradient", "0.2"}, {"gamma", "0.2"}},
       .identities =
           {{.settings = {{"form", "hvp"}, {"alpha", "0"}}, .rule = "none"},

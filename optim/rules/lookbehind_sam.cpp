@@ -95,6 +95,7 @@ RuleEntry lookbehind_sam_entry() {
                 return RuleCost{.step = {.gradients = 2.0 * settings.number("k")},
                                 .scratch = settings.text("alpha") == "adaptive" ? 2 : 1};
               },
+          .reach = Reach::other,
           .trial = {{"rho", "0.5"}},
           .identities = {{.settings = {{"rho", "0"}, {"k", "1"}, {"alpha", "1"}}, .rule = "none"},
                          {.settings = {{"rho", "0.1"}, {"k", "1"}, {"alpha", "1"}},

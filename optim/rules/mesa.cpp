@@ -68,6 +68,7 @@ RuleEntry mesa_entry() {
             return RuleCost{.step = {.gradients = 1, .forwards = 1}, .kept = 1};
           },
       .needs = [](const Settings&) { return RuleNeeds{.course = true}; },
+      .reach = Reach::none,
       .trial = {{"tau", "2"}, {"lambda", "1"}, {"beta", "0.7"}, {"start_epoch", "-1"}},
       .identities = {{.settings = {{"lambda", "0"}, {"start_epoch", "-1"}}, .rule = "none"},
                      {.settings = {{"beta", "0"}, {"teacher_mode", "train"}, {"start_epoch", "-1"}},

@@ -13,6 +13,7 @@ RuleEntry none_entry() {
           .summary = "no perturbation: the base optimizer alone",
           .cost_formula = "1 GE",
           .cost = [](const Settings&, std::int64_t) { return RuleCost{.step = {.gradients = 1}}; },
+          .reach = Reach::none,
           .make = [](const Settings&, nn::ParameterArena&) { return std::make_unique<None>(); }};
 }
 

@@ -77,6 +77,7 @@ RuleEntry saf_entry() {
           .cost_formula = "1 GE",
           .cost = [](const Settings&, std::int64_t) { return RuleCost{.step = {.gradients = 1}}; },
           .needs = [](const Settings&) { return RuleNeeds{.training_set = true, .course = true}; },
+          .reach = Reach::none,
           .trial = {{"tau", "2"}, {"lambda", "1"}, {"slots", "2"}, {"start_epoch", "1"}},
           .identities = {{.settings = {{"lambda", "0"}, {"slots", "1"}, {"start_epoch", "0"}},
                           .rule = "none"}},

@@ -41,6 +41,7 @@ RuleEntry sagm_entry() {
           .cost_formula = "2 GE",
           .cost = [](const Settings&,
                      std::int64_t) { return RuleCost{.step = {.gradients = 2}, .scratch = 1}; },
+          .reach = Reach::other,
           .trial = {{"rho", "0.5"}, {"alpha", "0.1"}},
           .identities = {{.settings = {{"rho", "0"}, {"alpha", "0"}}, .rule = "none"},
                          {.settings = {{"rho", "0.3"}, {"alpha", "0"}},

@@ -115,6 +115,7 @@ RuleEntry sparse_sam_dynamic_entry() {
           .cost = [](const Settings&,
                      std::int64_t) { return RuleCost{.step = {.gradients = 2}, .kept = 1}; },
           .needs = [](const Settings&) { return RuleNeeds{.course = true}; },
+          .reach = Reach::within,
           .trial = {{"rho", "0.5"}},
           .identities = {{.settings = {{"rho", "0"}}, .rule = "none"},
                          {.settings = {{"sparsity", "1"}}, .rule = "none"},

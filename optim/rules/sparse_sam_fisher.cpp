@@ -91,6 +91,7 @@ RuleEntry sparse_sam_fisher_entry() {
                     .step = {.gradients = 2}, .epoch = {.gradients = passes}, .kept = 1};
               },
           .needs = [](const Settings&) { return RuleNeeds{.training_set = true, .course = true}; },
+          .reach = Reach::within,
           .trial = {{"rho", "0.5"}, {"samples", "5"}},
           .identities = {{.settings = {{"rho", "0"}, {"samples", "3"}}, .rule = "none"},
                          {.settings = {{"sparsity", "1"}, {"samples", "3"}}, .rule = "none"},

@@ -100,6 +100,7 @@ RuleEntry tilted_sam_entry() {
                 return RuleCost{.step = {.gradients = passes * settings.number("samples")},
                                 .scratch = 2};
               },
+          .reach = Reach::other,
           .trial = {{"rho", "0.5"}, {"tilt", "5"}, {"noise", "0.5"}},
           .identities = {{.settings = {{"samples", "1"}, {"noise", "0"}, {"ascent", "false"}},
                           .rule = "none"},
