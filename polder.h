@@ -6,6 +6,7 @@
 #include "polder/data/idx.h"
 #include "polder/data/loader.h"
 #include "polder/data/synthetic.h"
+#include "polder/doctor/examine.h"
 #include "polder/lets/lets.h"
 #include "polder/nn/models/registry.h"
 #include "polder/nn/parameter_arena.h"

@@ -12,7 +12,7 @@ target_link_libraries(polder_polder INTERFACE ${targets})
 install(TARGETS ${targets} polder_polder EXPORT polder-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT polder-targets NAMESPACE polder:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/polder)
-foreach(room core kernels autograd nn optim lets data reference verify)
+foreach(room core kernels autograd nn optim lets doctor data reference verify)
   install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/polder
           FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE
           PATTERN "emulated" EXCLUDE)

@@ -15,11 +15,13 @@ KNOWS = {
     "nn": {"core", "kernels", "autograd"},
     "optim": {"core", "kernels", "autograd", "nn"},
     "lets": {"core", "kernels", "autograd", "nn", "optim"},
+    "doctor": {"core", "kernels", "autograd", "nn", "optim", "lets"},
     "data": {"core"},
     "reference": set(),
     "study": {"core", "kernels", "autograd", "nn", "optim"},
     "verify": {"core", "kernels", "autograd", "nn", "optim", "lets", "reference"},
-    "app": {"core", "kernels", "autograd", "nn", "optim", "lets", "data", "study", "verify"},
+    "app": {"core", "kernels", "autograd", "nn", "optim", "lets", "doctor", "data", "study",
+            "verify"},
 }
 DEVICE_LIBRARY = re.compile(r"^(cuda|cublas|cudnn|Eigen|omp\.h)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -49,6 +51,7 @@ def check_the_checker() -> None:
         "optim/a.cpp": "#  include <cuda_runtime.h>",
         "core/a.h": '#include "polder/kernels/backend.h"',
         "reference/a.cpp": '#include "polder/core/tensor.h"',
+        "lets/a.cpp": '#include "polder/doctor/examine.h"',
         "optim/b.cpp": '#include "polder/reference/net.h"',
         "lets/a.cpp": '#include "polder/verify/check.h"',
         "app/a.cpp": '#include "polder/reference/rules.h"',

@@ -16,7 +16,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).parents[2]
 BLOCK = re.compile(r"^```cpp(?: (fragment|from \S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ROOMS = ["verify", "reference", "lets", "optim", "nn", "autograd", "kernels", "data", "core"]
+ROOMS = ["verify", "reference", "doctor", "lets", "optim", "nn", "autograd", "kernels", "data",
+         "core"]
 
 
 def program(text: str, page_includes: str) -> str:
