@@ -19,6 +19,7 @@ Examples:
   polder train --data spirals --model mlp --rule sam --rho 0.1 --epochs 20
   polder train --rule lets_sam --epochs 5 --label-noise 0.2
   polder train --resume runs/fashion_mnist-lenet-sam-seed1
+  polder doctor --data spirals --model mlp --rule sam --rho 0.1
   polder compare --rules none sam:rho=0.1 lets_sam --seeds 5 --out runs/table
   polder verify --rule sam --device cpu
 )";
@@ -37,6 +38,7 @@ struct Flags {
   std::string config_file;
   std::string resume_folder;
   bool resume = false;
+  std::int64_t examined_steps = 50;  // doctor
 };
 
 bool is_flag(const Field& field) { return std::holds_alternative<bool Config::*>(field.target); }
@@ -94,6 +96,9 @@ std::map<std::string, std::pair<std::string, std::vector<std::string>>> rule_set
 }
 
 void add_rule_settings(CLI::App& command, Flags& flags) {
+  command.add_option("--set", flags.assignments, "a setting of the rule: --set rho=0.1")
+      ->type_name("KEY=VALUE")
+      ->group("rule");
   for (const auto& [name, help] : rule_settings()) {
     const std::string key = name;
     command
@@ -185,6 +190,7 @@ struct CommandLine {
   CLI::App app{"Train neural networks with sharpness-aware minimization.", "polder"};
   CLI::App* train = nullptr;
   CLI::App* compare = nullptr;
+  CLI::App* doctor = nullptr;
   std::vector<std::pair<CLI::App*, std::function<int()>>> others;
   Flags flags;
 
@@ -193,21 +199,22 @@ struct CommandLine {
     app.set_version_flag("--version", "polder 0.1.0");
     train = app.add_subcommand("train", "train a model with one rule");
     compare = app.add_subcommand("compare", "several rules, several seeds each, one table");
+    doctor = app.add_subcommand("doctor", "try a training for some steps and say what is wrong");
     for (const Command& command : commands()) {
       CLI::App* options = app.add_subcommand(command.name, command.help);
       options->allow_extras();
       others.emplace_back(options, command.declare(*options));
     }
-    for (CLI::App* command : {train, compare}) add_common(*command, flags);
+    for (CLI::App* command : {train, compare, doctor}) add_common(*command, flags);
     for (const Field& field : fields()) {
       const bool for_train = !field.comparison, for_compare = field.name != "rule";
       if (for_train) add_field(*train, field, flags);
+      if (for_train) add_field(*doctor, field, flags);
       if (for_compare) add_field(*compare, field, flags);
     }
-    train->add_option("--set", flags.assignments, "a setting of the rule: --set rho=0.1")
-        ->type_name("KEY=VALUE")
-        ->group("rule");
-    add_rule_settings(*train, flags);
+    for (CLI::App* command : {train, doctor}) add_rule_settings(*command, flags);
+    doctor->add_option("--examine", flags.examined_steps, "steps that are made and looked at")
+        ->type_name("[50]");
   }
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
@@ -234,6 +241,10 @@ struct CommandLine {
     const Config config = config_from(flags);
     if (train->parsed())
       return [config, resume = flags.resume] { return polder::app::train(config, resume); };
+    if (doctor->parsed())
+      return [config, resume = flags.resume, steps = flags.examined_steps] {
+        return polder::app::doctor(config, resume, steps);
+      };
     return [config] { return polder::app::compare(config); };
   }
 };

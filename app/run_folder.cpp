@@ -30,6 +30,19 @@ std::int64_t step_in(const std::string& name) {
   return problem == std::errc{} && end == last ? step : -1;
 }
 
+std::string name_of(std::int64_t step) { return fmt::format("{}{}{}", kBefore, step, kBehind); }
+
+/// Steps that have a checkpoint in `folder`/checkpoints, newest first.
+std::vector<std::int64_t> steps_in(const fs::path& folder) {
+  std::vector<std::int64_t> steps;
+  for (const auto& entry : fs::directory_iterator(folder / "checkpoints")) {
+    const std::int64_t step = step_in(entry.path().filename().string());
+    if (step >= 0) steps.push_back(step);
+  }
+  std::sort(steps.rbegin(), steps.rend());
+  return steps;
+}
+
 }  // namespace
 
 void require_usable_folder(const Config& config, bool resume) {
@@ -55,17 +68,16 @@ RunFolder::RunFolder(const Config& config, bool resume) : path_(config.out), loc
 }
 
 fs::path RunFolder::checkpoint(std::int64_t step) const {
-  return path_ / "checkpoints" / fmt::format("{}{}{}", kBefore, step, kBehind);
+  return path_ / "checkpoints" / name_of(step);
 }
 
-std::vector<std::int64_t> RunFolder::checkpoint_steps() const {
-  std::vector<std::int64_t> steps;
-  for (const auto& entry : fs::directory_iterator(path_ / "checkpoints")) {
-    const std::int64_t step = step_in(entry.path().filename().string());
-    if (step >= 0) steps.push_back(step);
-  }
-  std::sort(steps.rbegin(), steps.rend());
-  return steps;
+std::vector<std::int64_t> RunFolder::checkpoint_steps() const { return steps_in(path_); }
+
+fs::path newest_checkpoint(const fs::path& folder) {
+  const bool present = fs::is_directory(folder / "checkpoints");
+  const std::vector<std::int64_t> steps = present ? steps_in(folder) : std::vector<std::int64_t>{};
+  require(!steps.empty(), "{} holds no checkpoint", folder.string());
+  return folder / "checkpoints" / name_of(steps.front());
 }
 
 void RunFolder::drop_old_checkpoints() const {

@@ -44,6 +44,9 @@ class RunFolder {
 /// Throws Error when RunFolder would refuse the folder for what it holds; makes nothing.
 void require_usable_folder(const Config& config, bool resume);
 
+/// The newest checkpoint of the run in a folder. Throws Error when it has none. Changes nothing.
+fs::path newest_checkpoint(const fs::path& folder);
+
 /// "runs/fashion_mnist-lenet-sam-seed1"
 std::string default_folder(const Config& config);
 

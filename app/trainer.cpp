@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <numeric>
@@ -11,15 +10,15 @@
 #include <span>
 #include <thread>
 
+#include "polder/app/kept.h"
 #include "polder/app/receipts.h"
 #include "polder/app/samples.h"
 #include "polder/app/scoring.h"
 #include "polder/core/error.h"
-#include "polder/lets/lets.h"
+#include "polder/doctor/examine.h"
 #include "polder/nn/models/registry.h"
 #include "polder/optim/model_objective.h"
 #include "polder/optim/recorded_step.h"
-#include "polder/optim/rules/wasam.h"
 #include "polder/optim/schedule.h"
 #include "polder/optim/snapshot.h"
 
@@ -78,44 +77,7 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// Numbers in one spelling, so that 1e-3 and 0.001 are the same setting.
-std::string canonical(const std::string& value) {
-  double number = 0.0;
-  const char* end = value.data() + value.size();
-  const auto [stop, problem] = std::from_chars(value.data(), end, number);
-  return problem == std::errc{} && stop == end ? fmt::to_string(number) : value;
-}
-
 }  // namespace
-
-const optim::RuleRegistry& known_rules() {
-  static const optim::RuleRegistry rules = [] {
-    optim::RuleRegistry all = optim::built_in_rules();
-    lets::add_rules(all);
-    optim::add_wasam(all);
-    all.refuse("lets_wasam", "the radius is learned inside: wasam_lets_sam");
-    return all;
-  }();
-  return rules;
-}
-
-Config resolved(Config config) {
-  require_consistent(config);
-  const RuleSpec spec = parse_rule(config.rule);
-  config.rule = spec.name;
-  for (const auto& [name, value] : spec.settings) config.settings[name] = value;
-  for (const auto& [name, value, help] : known_rules().find(spec.name).parameters)
-    config.settings.emplace(name, value);
-  for (auto& [name, value] : config.settings) value = canonical(value);
-  return config;
-}
-
-std::string rule_label(const Config& config) {
-  RuleSpec spec{config.rule, config.settings};
-  for (const auto& [name, value, help] : known_rules().find(spec.name).parameters)
-    if (spec.settings[name] == canonical(value)) spec.settings.erase(name);
-  return to_string(spec);
-}
 
 class Trainer::Impl {
  public:
@@ -201,6 +163,25 @@ class Trainer::Impl {
                            {training, validation, upper_objective_of(*rule_)});
   }
 
+  doctor::Diagnosis examine(std::int64_t steps,
+                            const std::function<void(std::int64_t)>& after_step) {
+    require(!budget_.used_up(spent()), "doctor: all {} steps of the run have been made", steps_);
+    const std::int64_t left = std::max<std::int64_t>(1, total_steps() - steps_);
+    const Kept<std::optional<std::int64_t>> now(examined_step_);
+    const KeptPlace training(loader_);
+    std::optional<KeptPlace> validation, fresh;
+    if (validation_) validation.emplace(*validation_);
+    if (fresh_training_) fresh.emplace(*fresh_training_);
+    return doctor::examine(objective_, *rule_, *base_,
+                           [this](std::int64_t) { return to_device(loader_.next()); },
+                           {.steps = std::min(steps, left),
+                            .first_step = steps_,
+                            .reach = known_rules().find(config_.rule).reach,
+                            .clip = config_.clip,
+                            .rate = [this](std::int64_t step) { return rate_when_examined(step); },
+                            .after_step = after_step});
+  }
+
   std::string recording_note() const {
     if (arena_.device() == kCpu) return {};
     if (!training_step_->reason().empty())
@@ -251,13 +232,25 @@ class Trainer::Impl {
   }
 
  private:
+  /// What has been used up where the training stands, or the examination of steps to come.
+  Spending clock() const {
+    if (!examined_step_) return spent();
+    return {*examined_step_, evaluations_of(objective_.work()), train_seconds_};
+  }
+
+  double rate_when_examined(std::int64_t step) {
+    examined_step_ = step;
+    const double end = std::nextafter(static_cast<double>(schedule_steps_), 0.0);
+    return schedule_.rate(std::min(budget_.time(clock()), end), schedule_steps_);
+  }
+
   void set_up_objective() {
     const auto [rate_min, rate_max] = schedule_.range(schedule_steps_);
     objective_.set_course({.steps = total_steps(),
                            .steps_per_epoch = steps_per_epoch(),
                            .rate_min = rate_min,
                            .rate_max = rate_max,
-                           .done = [this] { return budget_.share(spent()); }});
+                           .done = [this] { return budget_.share(clock()); }});
     const data::Dataset& training = samples_.training();
     const auto rows = [this](std::span<const std::int64_t> indices) {
       return to_device(data::gather(samples_.training(), indices, samples_.normalization()));
@@ -320,10 +313,8 @@ class Trainer::Impl {
 
   /// The batch that comes next, without moving on.
   static Batch peek(data::Loader& loader) {
-    const data::LoaderPosition here = loader.position();
-    Batch batch = loader.next();
-    loader.seek(here);
-    return batch;
+    const KeptPlace here(loader);
+    return loader.next();
   }
 
   void visit_model(StateVisitor& visitor) {
@@ -373,7 +364,8 @@ class Trainer::Impl {
   std::optional<optim::RecordedStep> training_step_;  // when the objective has all its data
 
   std::int64_t steps_ = 0;
-  optim::WorkCount work_;  // up to the last step
+  std::optional<std::int64_t> examined_step_;  // while steps to come are examined
+  optim::WorkCount work_;                      // up to the last step
   double train_seconds_ = 0.0;
   double radius_ = kNotMeasured;
   double best_validation_accuracy_ = kNotMeasured;
@@ -391,6 +383,10 @@ std::int64_t Trainer::batch_size() const { return impl_->batch_size(); }
 StepRecord Trainer::step() { return impl_->step(); }
 EvaluationRecord Trainer::evaluate() { return impl_->evaluate(); }
 std::optional<ReceiptRecord> Trainer::receipt() { return impl_->receipt(); }
+doctor::Diagnosis Trainer::examine(std::int64_t steps,
+                                   const std::function<void(std::int64_t)>& after_step) {
+  return impl_->examine(steps, after_step);
+}
 std::string Trainer::recording_note() const { return impl_->recording_note(); }
 RunResult Trainer::result() const { return impl_->result(); }
 CheckpointIdentity Trainer::identity() const { return impl_->identity(); }

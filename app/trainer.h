@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "polder/app/config.h"
 #include "polder/app/metrics.h"
 #include "polder/core/state.h"
+#include "polder/doctor/diagnosis.h"
 #include "polder/optim/registry.h"
 
 namespace polder::app {
@@ -51,6 +53,11 @@ class Trainer {
   EvaluationRecord evaluate();
   /// Receipts of the step to come, when the rule has a radius that acts on it; moves nothing.
   std::optional<ReceiptRecord> receipt();
+
+  /// What the next steps, at most so many of those that are left, show to be wrong; moves nothing.
+  /// `after_step` hears how many have been made. Throws Error when none are left.
+  doctor::Diagnosis examine(std::int64_t steps,
+                            const std::function<void(std::int64_t)>& after_step = {});
 
   /// How many steps were replayed from recordings, or why none; empty on the cpu.
   std::string recording_note() const;

@@ -7,6 +7,7 @@
 
 #include "polder/core/state_copy.h"
 #include "polder/doctor/symptoms.h"
+#include "polder/optim/rules/wasam.h"
 
 namespace polder::doctor {
 
@@ -102,7 +103,7 @@ class Watch final : public optim::PassObserver {
   /// A driving rule may move w by itself, between its looks.
   bool has_moved() const {
     if (step_.base.steps() != steps_before_) return true;
-    return dynamic_cast<const optim::DrivingRule*>(&step_.rule) != nullptr &&
+    return dynamic_cast<const optim::DrivingRule*>(&step_.looking) != nullptr &&
            numbers(step_.objective.arena().home()) != step_.stored;
   }
 
@@ -129,6 +130,12 @@ class Watch final : public optim::PassObserver {
   std::int64_t steps_before_;
   std::optional<Look> look_;
 };
+
+/// The rule that looks, inside one that averages its weights.
+const Rule& looking_of(const Rule& rule) {
+  const auto* averaging = dynamic_cast<const optim::Wasam*>(&rule);
+  return averaging == nullptr ? rule : looking_of(averaging->wrapped());
+}
 
 /// Makes one step; false when the weights are no longer finite.
 bool make(Step& step, BaseOptimizer& base, double clip, Tensor& g,
@@ -167,7 +174,7 @@ Diagnosis examine(Objective& objective, Rule& rule, BaseOptimizer& base,
     const std::int64_t number = options.first_step + diagnosis.steps;
     if (options.rate) base.set_rate(options.rate(number));
     const Batch batch = batch_of(number);
-    Step step{objective, rule, base, batch, number, {}, {}, {}, {}};
+    Step step{objective, rule, looking_of(rule), base, batch, number, {}, {}, {}, {}};
     finite = make(step, base, options.clip, g, symptoms);
     ++diagnosis.steps;
     if (options.after_step) options.after_step(diagnosis.steps);

@@ -28,6 +28,7 @@ double distance(const std::vector<double>& home, const std::vector<double>& epsi
 struct Step {
   optim::Objective& objective;
   optim::Rule& rule;
+  const optim::Rule& looking;  // that rule, or the one inside it when it averages weights
   const optim::BaseOptimizer& base;
   const Batch& batch;
   std::int64_t number = 0;

@@ -12,12 +12,16 @@ class App;
 namespace polder::app {
 
 /// Exit statuses of the program.
-inline constexpr int kGood = 0, kBadInput = 1, kRed = 1, kWrongUsage = 2, kInterrupted = 130;
+inline constexpr int kGood = 0, kBadInput = 1, kRed = 1, kWrongUsage = 2, kUnhealthy = 3,
+                     kInterrupted = 130;
 
 // Commands that train share the configuration and its flags. Each does its work, prints, and
 // returns the exit status. Throws Error.
 /// `resume`: go on with the run that the folder holds.
 int train(const Config& config, bool resume);
+/// Makes some steps of that training and says what goes wrong in them; leaves nothing on disk.
+/// `resume`: from the newest checkpoint of the run in the folder.
+int doctor(const Config& config, bool resume, std::int64_t steps);
 /// Makes the runs that the folder lacks.
 int compare(const Config& config);
 

@@ -14,12 +14,12 @@ constexpr double kNear = 1e-3;  // of a bound, relative: the clamp is met to rou
 class Clamp final : public Symptom {
  public:
   void begins(const Step& step) override {
-    const auto* rule = dynamic_cast<const lets::Lets*>(&step.rule);
+    const auto* rule = dynamic_cast<const lets::Lets*>(&step.looking);
     if (rule != nullptr && !known_) hits_before_ = rule->parameter().clamp_hits();
     known_ = rule != nullptr;
   }
   void ended(const Step& step, const optim::StepReport&) override {
-    const auto* rule = dynamic_cast<const lets::Lets*>(&step.rule);
+    const auto* rule = dynamic_cast<const lets::Lets*>(&step.looking);
     if (rule == nullptr) return;
     hits_ = rule->parameter().clamp_hits() - hits_before_;
     const lets::RadiusOptions& options = rule->options().radius;

@@ -16,7 +16,7 @@ class Perturbs final : public Symptom {
     ++steps_;
     if (left_) ++left_steps_;
     if (report.perturbed) ++claimed_;
-    const auto* rule = dynamic_cast<const optim::RadiusRule*>(&step.rule);
+    const auto* rule = dynamic_cast<const optim::RadiusRule*>(&step.looking);
     const Tensor& rho = report.radius.defined() || rule == nullptr ? report.radius : rule->radius();
     if (!rho.defined()) return;
     for (const double radius : numbers(rho)) zero_radius_ = zero_radius_ && radius == 0.0;

@@ -21,7 +21,7 @@ class Radius final : public Symptom {
     distances_.push_back(distance(step.own, look.epsilon, look.metric, step.objective.arena()));
   }
   void ended(const Step& step, const optim::StepReport& report) override {
-    const auto* rule = dynamic_cast<const optim::RadiusRule*>(&step.rule);
+    const auto* rule = dynamic_cast<const optim::RadiusRule*>(&step.looking);
     const Tensor& rho = report.radius.defined() || rule == nullptr ? report.radius : rule->radius();
     if (!rho.defined() || distances_.empty()) return;
     const std::vector<double> radii = numbers(rho);

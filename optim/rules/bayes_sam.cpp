@@ -117,6 +117,7 @@ RuleEntry bayes_sam_entry() {
                 return RuleCost{.step = {.gradients = 2}, .kept = 2, .scratch = 2};
               },
           .needs = [](const Settings&) { return RuleNeeds{.training_set = true}; },
+          .reach = Reach::other,
           .trial = {{"rho", "0.5"}, {"b2", "0.9"}, {"shards", "3"}},
           .make =
               [](const Settings& settings, nn::ParameterArena& arena) {

@@ -116,6 +116,7 @@ RuleEntry wasam_over(const RuleEntry& wrapped, const std::string& name) {
                   .parameters = wrapped.parameters,
                   .cost_formula = wrapped.cost_formula + "; an epoch of F an evaluation",
                   .estimate = wrapped.estimate,
+                  .reach = wrapped.reach,
                   .trial = wrapped.trial,
                   .identities = {{wrapped.trial, wrapped.name, wrapped.trial}}};
   entry.parameters.push_back({"start", "0.75", "share of the epochs before the first average"});

@@ -10,6 +10,7 @@
 
 #include "polder/doctor/examine.h"
 #include "polder/lets/lets.h"
+#include "polder/optim/rules/wasam.h"
 #include "polder/verify/training.h"
 
 namespace polder::doctor {
@@ -22,6 +23,7 @@ inline const optim::RuleRegistry& all_rules() {
   static const optim::RuleRegistry rules = [] {
     optim::RuleRegistry all = optim::built_in_rules();
     lets::add_rules(all);
+    optim::add_wasam(all);
     return all;
   }();
   return rules;
@@ -40,7 +42,7 @@ struct Patient {
   }
 
   Diagnosis examine() {
-    const auto batch_of = [this](std::int64_t t) { return problem.batch(t); };
+    const auto batch_of = [this](std::int64_t t) { return problem.batch(t, rows); };
     return doctor::examine(problem.objective, *rule, *base, batch_of, options);
   }
   void run_steps(int count) {
@@ -54,6 +56,7 @@ struct Patient {
   }
 
   ExamineOptions options{.steps = 30};
+  std::int64_t rows = verify::NetProblem::kRows;
   verify::NetProblem problem;
   std::unique_ptr<optim::Rule> rule;
   std::unique_ptr<optim::BaseOptimizer> base;

@@ -210,7 +210,6 @@ TEST(Sick, StatisticsSeesAStepThatIsOpenedTwice) {
 
 TEST(Sick, MasksSeesPassesWithoutThem) {
   const auto without = [](OwnRule& rule, Objective& objective, const Batch& batch, Tensor& g) {
-    const Tensor step = Tensor::scalar(0.0);
     Excursion away(objective, optim::ascend(objective.arena(), g, rule.radius()));
     objective.begin_step(objective.step() + 1000, batch.size());
     return away.gradient(batch, g, 1.0, {.move_statistics = false});
@@ -256,11 +255,12 @@ TEST(Sick, MasksSeesAnObjectiveThatDrawsThemAnew) {
 }
 
 TEST(Sick, ClampSeesARadiusAtItsBound) {
-  Patient patient("lets_sam",
-                  {{"rho", "0.1"}, {"rho_max", "0.1001"}, {"rho_min", "0.0999"}, {"lr_nu", "0.1"}});
-  const Diagnosis diagnosis = patient.examine();
-  EXPECT_THAT(complaints(diagnosis), ElementsAre("clamp"));
-  EXPECT_EQ(Patient("lets_sam", {}).examine().of("clamp").verdict, Verdict::fine);
+  const SettingsMap narrow{
+      {"rho", "0.1"}, {"rho_max", "0.1001"}, {"rho_min", "0.0999"}, {"lr_nu", "0.1"}};
+  for (const char* rule : {"lets_sam", "wasam_lets_sam"}) {
+    EXPECT_THAT(complaints(Patient(rule, narrow).examine()), ElementsAre("clamp"));
+    EXPECT_EQ(Patient(rule, {}).examine().of("clamp").verdict, Verdict::fine);
+  }
 }
 
 TEST(Sick, AnExaminationOfNoStepsIsRefused) {
