@@ -48,6 +48,8 @@ def difference(rule: dict, other: dict) -> str:
     ours, theirs = accuracies(rule), accuracies(other)
     values = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     mean, low, high = interval(values)
+    if len(values) < 2:
+        return f"{mean:+.1f}"
     text = f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
     return f"**{text}**" if low > 0 or high < 0 else text
 
@@ -74,7 +76,7 @@ def print_results(rules: list[dict], plain: list[dict]) -> None:
         mean, low, high = interval(values)
         peer = same_steps(rule, plain)
         print(f"| {place} | {name_of(rule)} | {len(values)} | {mean:.2f} ± {100 * rule['test_accuracy']['deviation']:.2f} "
-              f"| {low:.1f} – {high:.1f} | {'–' if rule is sgd else difference(rule, sgd)} "
+              f"| {f'{low:.1f} – {high:.1f}' if len(values) > 1 else '–'} | {'–' if rule is sgd else difference(rule, sgd)} "
               f"| {difference(rule, peer) if peer and rule not in plain else '–'} "
               f"| {rule['steps']['mean']:.0f} | {rule['evaluations']['mean']:.0f} |")
 
