@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
-#include <regex>
 
 #include "polder/app/explain/picture.h"
 #include "polder/app/explain/story.h"
@@ -100,15 +100,18 @@ TEST(Explain, TheStoryNamesWhatAnUpdateSaw) {
 
 /// Every opened element is closed, in order.
 bool is_balanced(const std::string& svg) {
-  static const std::regex kTag("<(/?)([a-zA-Z]+)[^<>]*?(/?)>");
   std::vector<std::string> open;
-  for (auto tag = std::sregex_iterator(svg.begin(), svg.end(), kTag); tag != std::sregex_iterator();
-       ++tag) {
-    if ((*tag)[1] == "/") {
-      if (open.empty() || open.back() != (*tag)[2]) return false;
+  for (std::size_t at = svg.find('<'); at != std::string::npos; at = svg.find('<', at + 1)) {
+    const std::size_t end = svg.find('>', at);
+    if (end == std::string::npos) return false;
+    const bool closes = svg[at + 1] == '/';
+    const std::size_t name = at + (closes ? 2 : 1);
+    const std::string word = svg.substr(name, svg.find_first_of(" />", name) - name);
+    if (closes) {
+      if (open.empty() || open.back() != word) return false;
       open.pop_back();
-    } else if ((*tag)[3] != "/") {
-      open.push_back((*tag)[2]);
+    } else if (svg[end - 1] != '/') {
+      open.push_back(word);
     }
   }
   return open.empty();
