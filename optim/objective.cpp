@@ -265,7 +265,7 @@ Objective::PassPlan Objective::plan_pass(const PassOptions& options) {
 
 PassView Objective::announce(const Batch& batch, const PassOptions& options, const PassPlan& plan,
                              const Tensor* g) const {
-  const PassView pass{batch, options, plan.step, plan.masks, g};
+  PassView pass{batch, options, plan.step, plan.masks, g};
   if (pass_observer_ != nullptr) pass_observer_->begins(pass);
   return pass;
 }
