@@ -21,14 +21,19 @@ def accuracies(folder: pathlib.Path) -> dict[str, dict[int, dict[int, float]]]:
     return found
 
 
+def complete_seeds(found: dict, angles: list[int]) -> list[int]:
+    """Seeds that every rule has a run of for every angle."""
+    return [seed for seed in sorted(next(iter(found.values())))
+            if all(set(angles) <= set(seeds.get(seed, {})) for seeds in found.values())]
+
+
 def spread(values: list[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def row(rule: str, found: dict, angles: list[int], first: str) -> str:
-    seeds = sorted(found[rule])
+def row(rule: str, found: dict, angles: list[int], seeds: list[int], first: str) -> str:
     cells = [f"{statistics.mean(found[rule][seed][angle] for seed in seeds):.2f}" for angle in angles]
-    means = {name: [statistics.mean(found[name][seed].values()) for seed in seeds]
+    means = {name: [statistics.mean(found[name][seed][angle] for angle in angles) for seed in seeds]
              for name in (rule, first)}
     gains = [a - b for a, b in zip(means[rule], means[first])]
     difference = "–"
@@ -47,10 +52,13 @@ def main() -> int:
         return f"{sys.argv[1]}: no without-*/results.json"
     first = next(iter(found))
     angles = sorted({angle for seeds in found.values() for run in seeds.values() for angle in run})
+    seeds = complete_seeds(found, angles)
+    if not seeds:
+        return f"{sys.argv[1]}: no seed has a run of every rule for every angle"
     print(f"| rule | {' | '.join(f'{angle}°' for angle in angles)} | average | difference to SGD |")
     print("| --- " * (len(angles) + 3) + "|")
     for rule in found:
-        print(row(rule, found, angles, first))
+        print(row(rule, found, angles, seeds, first))
     return 0
 
 
