@@ -1,11 +1,12 @@
 # Decides whether the CUDA back end is built: sets POLDER_HAS_CUDA. It needs nvcc, cuBLASLt and cuDNN.
-# The architecture list never needs a GPU on the build machine.
+# The architecture list never needs a GPU on the build machine: code for the A100's and the H100's
+# families, and for later cards the text that the driver compiles.
 
 set(POLDER_HAS_CUDA OFF)
 set(missing "")
 if(NOT POLDER_CUDA STREQUAL "OFF")
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 90-real)
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
   endif()
   include(CheckLanguage)
   check_language(CUDA)

@@ -5,7 +5,7 @@ losses, gradient norms, weights and running statistics after some SAM steps.
 polder_steps (bench/peers/polder_steps.cpp) writes what it did as safetensors; PyTorch and JAX repeat it.
 Weights are compared by their movement: ||(w' - w) - (v' - w)|| / ||v' - w||, over all weights and for the
 tensor where it is worst, so that what did not move cannot hide what did. So that the comparison can be
-believed, each peer also makes plain SGD steps: these must NOT agree.
+believed, each peer also makes plain SGD steps: these must be out of tolerance, and four times further off.
 
 Exit status: 0 agreement, 1 disagreement, 77 when no peer can be imported.
 """
@@ -26,10 +26,13 @@ PEERS = ("torch", "jax")
 # Largest relative differences allowed: scalars (losses, norms), all weights, the worst tensor, all
 # running statistics. Float64 leaves no room for another method. Float32 is compared with tanh in place
 # of relu: where rounding puts one argument of relu on the other side of zero, a gradient jumps by about
-# 1 %, and two right answers differ.
+# 1 %, and two right answers differ. In bfloat16 each program rounds at places of its own and three steps
+# differ by 2 to 13 % in the weights' movement; a larger radius keeps plain SGD several times further away.
 TOLERANCE = {"float64": {"scalars": 1e-11, "weights": 1e-10, "worst tensor": 1e-9, "statistics": 1e-11},
-             "float32": {"scalars": 1e-4, "weights": 1e-3, "worst tensor": 1e-2, "statistics": 1e-5}}
+             "float32": {"scalars": 1e-4, "weights": 1e-3, "worst tensor": 1e-2, "statistics": 1e-5},
+             "bfloat16": {"scalars": 0.1, "weights": 0.2, "worst tensor": 0.5, "statistics": 0.1}}
 ACTIVATION = {"float64": "relu", "float32": "tanh", "bfloat16": "tanh"}
+RHO = {"float64": "0.05", "float32": "0.05", "bfloat16": "0.1"}
 
 
 def polder_file(program: str, model: str, dtype: str, options) -> dict:
@@ -42,7 +45,7 @@ def polder_file(program: str, model: str, dtype: str, options) -> dict:
         image = ["--height", "28", "--width", "28", "--channels", "1"] if model == "lenet" else []
         subprocess.run([program, "write", "--model", model, "--dtype", dtype, "--batch", str(options.batch),
                         "--steps", str(options.steps), "--seed", str(options.seed), "--rate", "0.05",
-                        "--device", options.polder_device, "--activation", ACTIVATION[dtype], *image, "--out", str(path)], check=True)
+                        "--device", options.polder_device, "--rho", RHO[dtype], "--activation", ACTIVATION[dtype], *image, "--out", str(path)], check=True)
         with safe_open(path, "np") as file:
             settings = file.metadata()
         return {"arrays": safetensors.numpy.load_file(path), "settings": settings}
@@ -118,7 +121,8 @@ def jax_steps(polder: dict, plain: bool, device: str, with_optax: bool = False) 
     weights = {name: jax.numpy.asarray(a) for name, a in before.items() if not is_statistic(name)}
     statistics = {name: jax.numpy.asarray(a) for name, a in before.items() if is_statistic(name)}
     optimizer = sgd(h["rate"], h["momentum"], h["weight_decay"])
-    form = {"activation": ACTIVATION[polder["settings"]["dtype"]]}
+    dtype = polder["settings"]["dtype"]
+    form = {"activation": ACTIVATION[dtype], "compute_type": jax.numpy.bfloat16 if dtype == "bfloat16" else None}
     step = plain_step(model, optimizer, **form) if plain else sam_step(model, optimizer, h["rho"], **form)
     if with_optax and not plain:
         optimizer = optax_sam(optimizer, h["rho"])
@@ -178,7 +182,7 @@ def compare(polder: dict, name: str, steps, options) -> bool:
     tolerance = TOLERANCE[settings["dtype"]]
     found = differences(polder, steps(polder, False, options.device))
     control = differences(polder, steps(polder, True, options.device))
-    good, blind = agrees(found, tolerance), control["weights"] <= 10 * tolerance["weights"]
+    good, blind = agrees(found, tolerance), control["weights"] <= max(tolerance["weights"], 4 * found["weights"])
     verdict = "no: plain SGD passes too" if blind else "yes" if good else "NO"
     print("| {} | {}, {} | {} | {:.1e} | {:.1e} | {:.1e} ({}) | {:.1e} | {:.1e} | {} |".format(
         settings["model"], settings["dtype"], ACTIVATION[settings["dtype"]], name, found["scalars"], found["weights"], found["worst tensor"],
@@ -193,7 +197,7 @@ def parse():
     parser.add_argument("--device", default="cpu", help="where the peers compute: cpu, cuda")
     parser.add_argument("--peers", nargs="+", choices=PEERS, help="default: those that can be imported")
     parser.add_argument("--models", nargs="+", default=["lenet", "resnet20", "resnet18"])
-    parser.add_argument("--dtypes", nargs="+", default=["float64", "float32"], choices=TOLERANCE)
+    parser.add_argument("--dtypes", nargs="+", default=list(TOLERANCE), choices=TOLERANCE)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="default: a fresh one")
