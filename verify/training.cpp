@@ -1,5 +1,7 @@
 #include "polder/verify/training.h"
 
+#include "polder/optim/snapshot.h"
+
 #include "polder/core/allocator.h"
 
 namespace polder::verify {
@@ -34,6 +36,15 @@ optim::StepReport Training::run_step_into(Tensor& g) {
   const Batch batch = problem.batch(steps_);
   problem.objective.begin_step(steps_++, batch.size(), base->rate());
   return rule->step(problem.objective, batch, *base, 0.0, g);
+}
+
+std::vector<std::byte> Training::result_bits() {
+  std::vector<std::byte> bits = weight_bits();
+  const optim::Snapshot* average = rule->averaged(problem.objective);
+  if (average == nullptr) return bits;
+  const std::vector<std::byte> more = bits_of(average->weights);
+  bits.insert(bits.end(), more.begin(), more.end());
+  return bits;
 }
 
 void Training::visit_state(StateVisitor& visitor) {

@@ -31,6 +31,8 @@ class Training {
   optim::StepReport run_step_into(Tensor& g);
 
   std::vector<std::byte> weight_bits() const { return bits_of(problem.arena.home()); }
+  /// Of the weights, and of their average where the rule keeps one.
+  std::vector<std::byte> result_bits();
   std::int64_t steps_made() const { return steps_; }
   /// Everything that a checkpoint would hold.
   void visit_state(StateVisitor& visitor);

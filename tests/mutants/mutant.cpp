@@ -22,23 +22,10 @@ class WrongRule final : public optim::RadiusRule {
 };
 
 /// Another rule, without its memory in checkpoints.
-class Forgetful final : public optim::Rule {
+class Forgetful final : public Wrapped {
  public:
-  explicit Forgetful(std::unique_ptr<Rule> rule) : rule_(std::move(rule)) {}
-  void prepare(Objective& objective, const optim::BaseOptimizer& base) override {
-    rule_->prepare(objective, base);
-  }
-  StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) override {
-    return rule_->gradient(objective, batch, g);
-  }
-  void after_update(Objective& objective, const Batch& batch, const optim::BaseOptimizer& base,
-                    const Tensor& g, const optim::Clipping& clipping) override {
-    rule_->after_update(objective, batch, base, g, clipping);
-  }
+  using Wrapped::Wrapped;
   void visit_state(StateVisitor&) override {}
-
- private:
-  std::unique_ptr<Rule> rule_;
 };
 
 }  // namespace
@@ -89,13 +76,7 @@ RuleEntry with_swapped(const std::string& rule, const std::string& a, const std:
   });
 }
 
-RuleEntry forgetful(const std::string& rule) {
-  RuleEntry entry = true_rules().find(rule);
-  entry.make = [make = entry.make](const Settings& settings, nn::ParameterArena& arena) {
-    return std::make_unique<Forgetful>(make(settings, arena));
-  };
-  return entry;
-}
+RuleEntry forgetful(const std::string& rule) { return wrapped_in<Forgetful>(rule); }
 
 std::pair<StepReport, Ascent> look_around(const Step& step) {
   StepReport report{.radius = step.rho, .perturbed = true};

@@ -75,6 +75,41 @@ RuleEntry with_number(const std::string& rule, const std::string& name,
                       const std::function<double(double)>& f);
 /// Two settings in each other's place.
 RuleEntry with_swapped(const std::string& rule, const std::string& a, const std::string& b);
+/// A rule as it is; what derives from it gets one thing wrong.
+class Wrapped : public optim::Rule {
+ public:
+  explicit Wrapped(std::unique_ptr<Rule> rule) : rule_(std::move(rule)) {}
+  void prepare(Objective& objective, const optim::BaseOptimizer& base) override {
+    rule_->prepare(objective, base);
+  }
+  StepReport gradient(Objective& objective, const Batch& batch, Tensor& g) override {
+    return rule_->gradient(objective, batch, g);
+  }
+  void after_update(Objective& objective, const Batch& batch, const optim::BaseOptimizer& base,
+                    const Tensor& g, const optim::Clipping& clipping) override {
+    rule_->after_update(objective, batch, base, g, clipping);
+  }
+  StepReport step(Objective& objective, const Batch& batch, optim::BaseOptimizer& base, double clip,
+                  Tensor& g) override {
+    return rule_->step(objective, batch, base, clip, g);
+  }
+  optim::Snapshot* averaged(Objective& objective) override { return rule_->averaged(objective); }
+  std::optional<std::int64_t> phase(std::int64_t step) const override { return rule_->phase(step); }
+  void visit_state(StateVisitor& visitor) override { rule_->visit_state(visitor); }
+
+ private:
+  std::unique_ptr<Rule> rule_;
+};
+
+/// The entry of a rule that is made inside an R, which is a Wrapped.
+template <class R>
+RuleEntry wrapped_in(const std::string& rule) {
+  RuleEntry entry = true_rules().find(rule);
+  entry.make = [make = entry.make](const Settings& settings, nn::ParameterArena& arena) {
+    return std::make_unique<R>(make(settings, arena));
+  };
+  return entry;
+}
 /// The rule, but a checkpoint does not hold what it remembers.
 RuleEntry forgetful(const std::string& rule);
 

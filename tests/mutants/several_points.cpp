@@ -206,6 +206,21 @@ std::vector<Mutant> several_points() {
        with_gradient("agnostic_sam", [](const Settings& s) { return agnostic_with_sign(-1.0, s); }),
        {"reference"},
        true},
+      {family,
+       "bayes_sam_averages_swapped",
+       "bayes_sam's momentum and precision have each other's rate",
+       with_swapped("bayes_sam", "b1", "b2"),
+       {"reference"}},
+      {family,
+       "bayes_sam_one_shard",
+       "bayes_sam draws one noise for the whole batch",
+       with_number("bayes_sam", "shards", [](double) { return 1.0; }),
+       {"reference"}},
+      {family,
+       "bayes_sam_precision_not_saved",
+       "a checkpoint lacks bayes_sam's momentum and precision",
+       forgetful("bayes_sam"),
+       {"resume"}},
   };
 }
 

@@ -1,6 +1,21 @@
 #include "mutants/mutant.h"
+#include "polder/optim/snapshot.h"
 
 namespace polder::mutants {
+namespace {
+
+/// The weights that it would show are the last ones.
+class ShowsTheLastWeights final : public Wrapped {
+ public:
+  using Wrapped::Wrapped;
+  optim::Snapshot* averaged(Objective& objective) override {
+    optim::Snapshot* average = Wrapped::averaged(objective);
+    if (average != nullptr) average->weights.copy_from(objective.arena().home());
+    return average;
+  }
+};
+
+}  // namespace
 
 std::vector<Mutant> trajectory() {
   const std::string family = "trajectory";
@@ -45,6 +60,21 @@ std::vector<Mutant> trajectory() {
        "mesa_average_not_saved",
        "a checkpoint lacks the averaged weights",
        forgetful("mesa"),
+       {"resume"}},
+      {family,
+       "wasam_shows_the_last_weights",
+       "what is evaluated is no average",
+       wrapped_in<ShowsTheLastWeights>("wasam"),
+       {"reference"}},
+      {family,
+       "wasam_starts_early",
+       "the average has epochs from before the start",
+       with_number("wasam", "start", [](double) { return 0.0; }),
+       {"reference"}},
+      {family,
+       "wasam_average_not_saved",
+       "a checkpoint lacks the averaged weights",
+       forgetful("wasam"),
        {"resume"}},
   };
 }
