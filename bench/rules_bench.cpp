@@ -129,6 +129,7 @@ double buffers_held(const Model& model, const Samples& samples, const std::strin
 
 void rule_step(benchmark::State& state, Model model, std::string rule) {
   const Samples samples(model);
+  buffers_held(model, samples, "none");  // what kernels keep from their first use on
   const double plain_buffers = buffers_held(model, samples, "none");
   const double buffers = buffers_held(model, samples, rule) - plain_buffers;
   Training training(model, samples, rule), plain(model, samples, "none");
@@ -150,10 +151,18 @@ void rule_step(benchmark::State& state, Model model, std::string rule) {
   state.counters["6 buffers held"] = buffers;
 }
 
+bool wants_normalisation(const optim::RuleEntry& entry) {
+  return entry.needs && entry.needs(optim::complete(entry, {})).normalisation;
+}
+
 bool register_all() {
-  const std::vector<std::string> few = {"none", "sam", "gsam", "m_sharp_sam", "esam", "look_sam"};
-  std::vector<std::string> names = optim::built_in_rules().names();
-  names.emplace_back("lets_sam");
+  std::vector<std::string> names, few = {"none", "sam", "gsam", "m_sharp_sam", "esam", "look_sam"};
+  const optim::RuleRegistry registry = all_rules();
+  for (const optim::RuleEntry& entry : registry.entries()) {
+    const bool other_lets = entry.name.starts_with("lets_") && entry.name != "lets_sam";
+    if (entry.listed && !other_lets)
+      (wants_normalisation(entry) ? few : names).push_back(entry.name);
+  }
   const auto add = [](const Model& model, const std::vector<std::string>& rules) {
     for (const std::string& rule : rules)
       benchmark::RegisterBenchmark(

@@ -12,8 +12,10 @@ from html import escape
 
 # Student's t, 97.5 %, by degrees of freedom.
 QUANTILE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+# Comparisons beside the equal one: what their plain run is called, and what to add to their rules' names.
 CONTROLS = {"plain-half": "SGD, half the budget", "plain-third": "SGD, a third of it",
             "plain-sixth": "SGD, a sixth of it"}
+APART = {"bayes_sam": "lr=0.5", "amsgrad": "on amsgrad"}
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:
@@ -64,7 +66,7 @@ def name_of(rule: dict) -> str:
     name, _, settings = rule["rule"].partition(":")
     if rule["rule"] == "none":
         return rule.get("name", "SGD")
-    return f"{name} {settings.replace(',', ' ')}".strip()
+    return " ".join(filter(None, [name, settings.replace(",", " "), rule.get("beside", "")]))
 
 
 def print_results(rules: list[dict], plain: list[dict]) -> None:
@@ -83,7 +85,8 @@ def print_results(rules: list[dict], plain: list[dict]) -> None:
 
 def print_settings(folder: pathlib.Path) -> None:
     print("\n<details><summary>Every hyper-parameter</summary>\n\n| rule | settings |\n| --- | --- |")
-    for path in run_folders(folder).values():
+    paths = {name: path for part in ["equal", *APART, "norms"] for name, path in run_folders(folder / part).items()}
+    for path in paths.values():
         rule = tomllib.loads((path / "config.toml").read_text())["rule"]
         print(f"| {rule} | {settings_of(path)} |")
     print("\n</details>")
@@ -154,19 +157,28 @@ DEFAULT, TUNED, PLAIN = "#0b62a8", "#c2410c", "#1b1f24"
 def colour_of(rule: dict) -> str:
     if rule["rule"] == "none":
         return PLAIN
+    if "beside" in rule:
+        return DEFAULT
     return TUNED if ":" in rule["rule"] else DEFAULT
+
+
+def best_first(rules: list[dict]) -> list[dict]:
+    return sorted(rules, key=lambda rule: -rule["test_accuracy"]["mean"])
 
 
 def main() -> int:
     folder = pathlib.Path(sys.argv[1])
     rules = read(folder / "equal")
-    plain = [rules[0]]
-    for name, label in CONTROLS.items():
-        if (folder / name / "results.json").exists():
-            plain.append({**read(folder / name)[0], "name": label})
-    rules = sorted(rules + plain[1:], key=lambda rule: -rule["test_accuracy"]["mean"])
+    plain = [rules[0]] + [{**read(folder / name)[0], "name": label} for name, label in CONTROLS.items()]
+    for name, beside in APART.items():
+        rules += [{**rule, "beside": beside} | ({"name": f"plain {beside}"} if rule["rule"] == "none" else {})
+                  for rule in read(folder / name)]
+    rules = best_first(rules + plain[1:])
     print_results(rules, plain)
-    print_settings(folder / "equal")
+    print("\nOn a network with normalisation layers, for `sam_on`:\n")
+    normed = read(folder / "norms")
+    print_results(best_first(normed), normed[:1])
+    print_settings(folder)
     Picture(rules).save(folder / "all_rules.svg", plain[0])
     return 0
 

@@ -118,7 +118,8 @@ RuleEntry wasam_over(const RuleEntry& wrapped, const std::string& name) {
                   .estimate = wrapped.estimate,
                   .reach = wrapped.reach,
                   .trial = wrapped.trial,
-                  .identities = {{wrapped.trial, wrapped.name, wrapped.trial}}};
+                  .identities = wrapped.identities};
+  entry.identities.push_back({wrapped.trial, wrapped.name, wrapped.trial});
   entry.parameters.push_back({"start", "0.75", "share of the epochs before the first average"});
   entry.trial["start"] = "0.1";
   if (wrapped.cost)

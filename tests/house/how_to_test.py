@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/how-to/add-a-rule.md"
-BLOCK = re.compile(r"^```(?:cpp|markdown) (file|lines) (\S+)(?: below ([^\n]*))?\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```(?:cpp|markdown|sh) (file|lines) (\S+)(?: below ([^\n]*))?\n(.*?)^```$", re.M | re.S)
 RULE = "extragradient"
 
 
@@ -56,6 +56,14 @@ def flags_like(build: Path, source: str) -> list[str]:
     sys.exit(f"compile_commands.json does not hold {source}")
 
 
+def objects_of(build: Path, test: str) -> list[str]:
+    """What the build makes of the sources of a test; not what older builds left beside it."""
+    commands = [(Path(entry["file"]), shlex.split(entry["command"]), Path(entry["directory"]))
+                for entry in json.loads((build / "compile_commands.json").read_text())]
+    return sorted(str(folder / words[words.index("-o") + 1]) for file, words, folder in commands
+                  if file.is_relative_to(ROOT / "tests" / test))
+
+
 def compile_changed(tree: Path, build: Path, paths: list[str]) -> list[str]:
     """Objects of the sources among `paths`, compiled as their neighbours are, but with the copy's
     headers in front."""
@@ -72,7 +80,7 @@ def compile_changed(tree: Path, build: Path, paths: list[str]) -> list[str]:
 def link(tree: Path, build: Path, test: str, objects: list[str], compiler: str) -> Path:
     """A test program of the build with the changed objects instead of its own. Archives give only
     what is missing."""
-    own = sorted(str(path) for path in (build / "tests" / test).rglob("*.o"))
+    own = objects_of(build, test)
     rooms = ["verify", "lets", "reference", "optim", "nn", "autograd", "kernels", "core"]
     archives = [str(path) for room in rooms for path in sorted((build / room).rglob("*.a"))]
     program = tree / f"{test}_test"
@@ -97,7 +105,7 @@ def main() -> None:
     build, compiler = Path(sys.argv[1]).resolve(), sys.argv[2]
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
-        for room in ("optim", "reference", "tests", "docs"):
+        for room in ("optim", "reference", "tests", "docs", "scripts"):
             shutil.copytree(ROOT / room, tree / room)
         headers = tree / "include/polder"
         headers.mkdir(parents=True)
@@ -105,6 +113,7 @@ def main() -> None:
             copied = tree / entry.name
             (headers / entry.name).symlink_to(copied if copied.exists() else entry)
         touched = apply_page(tree)
+        (tree / f"docs/pictures/methods/{RULE}.svg").touch()  # what the script would draw by training
         print(run([sys.executable, str(ROOT / "tests/house/pages_test.py"), str(tree)], tree), end="")
         objects = compile_changed(tree, build, touched)
         library = [path for path in objects if not Path(path).name.startswith("tests_")]

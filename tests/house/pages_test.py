@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every rule of the registry has a page, stands in the index of pages, and has a reference.
+"""Every rule of the registry has a page with a picture, stands in the index of pages, and has a reference.
 
     pages_test.py ROOT
 """
@@ -14,6 +14,12 @@ def registered(root: Path) -> list[str]:
     return re.findall(r"rules\.add\((\w+)_entry\(\)\)", text)
 
 
+def shows_a_picture(page: Path, rule: str) -> bool:
+    picture = f"../pictures/methods/{rule}.svg"
+    drawn = f"\ndraw {rule} " in (page.parents[2] / "scripts/method_pictures.sh").read_text()
+    return drawn and f"]({picture})" in page.read_text() and (page.parent / picture).is_file()
+
+
 def complaints(root: Path) -> list[str]:
     pages = root / "docs/methods"
     index = (pages / "README.md").read_text()
@@ -22,6 +28,8 @@ def complaints(root: Path) -> list[str]:
     for rule in registered(root):
         if rule != "none" and not (pages / f"{rule}.md").is_file():
             found.append(f"{rule}: docs/methods/{rule}.md is missing")
+        elif rule != "none" and not shows_a_picture(pages / f"{rule}.md", rule):
+            found.append(f"{rule}: docs/methods/{rule}.md shows no picture of scripts/method_pictures.sh")
         if rule != "none" and f"[`{rule}`]({rule}.md)" not in index:
             found.append(f"{rule}: docs/methods/README.md does not name it")
         if f'{{"{rule}", make_{rule}}}' not in references:
