@@ -117,8 +117,8 @@ TEST_P(ElementwiseTest, UnaryBackwardMatchesTheDerivative) {
       Tensor dx = poisoned({n});
       backend().unary_backward(function.unary, x, y, dy, dx);
       Values expected = host(x), sizes = host(dy);
-      // The derivative is a function of y, which was rounded to the type: to one of dx's size, or of
-      // dy's where the derivative cancels (1 - y^2).
+      // The derivative is a function of y, which was rounded to the type: to one of dx's size, or
+      // of dy's where the derivative cancels (1 - y^2).
       const double rounding_of_y = unit(dtype()) / unit(accumulation_type(dtype()));
       for (std::size_t i = 0; i < expected.size(); ++i) {
         expected[i] = function.derivative(expected[i]) * sizes[i];
