@@ -257,8 +257,12 @@ class Trainer::Impl {
     };
     objective_.set_training_set(
         {training.size(), training.classes(), samples_.training_indices(), rows});
-    set_up_other_batches(
-        optim::needs_of(known_rules().find(config_.rule), optim::Settings(config_.settings)));
+    const optim::RuleNeeds needs =
+        optim::needs_of(known_rules().find(config_.rule), optim::Settings(config_.settings));
+    require(config_.batch >= needs.rows,
+            "rule {}: wants batches of {} rows or more, but batch is {}", config_.rule, needs.rows,
+            config_.batch);
+    set_up_other_batches(needs);
   }
 
   void set_up_other_batches(const optim::RuleNeeds& needs) {

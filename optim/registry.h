@@ -58,6 +58,7 @@ struct RuleNeeds {
   bool course = false;          // how long training is, the schedule's range
   bool momentum = false;        // a base optimizer that averages gradients
   bool normalisation = false;   // a model with normalisation layers
+  std::int64_t rows = 1;        // batches with at least as many
 };
 
 /// How far from w a rule forms G, so that it can be checked (doctor/): it never leaves w, a

@@ -116,7 +116,10 @@ RuleEntry bayes_sam_entry() {
               [](const Settings&, std::int64_t) {
                 return RuleCost{.step = {.gradients = 2}, .kept = 2, .scratch = 2};
               },
-          .needs = [](const Settings&) { return RuleNeeds{.training_set = true}; },
+          .needs =
+              [](const Settings& settings) {
+                return RuleNeeds{.training_set = true, .rows = settings.integer("shards")};
+              },
           .reach = Reach::other,
           .trial = {{"rho", "0.5"}, {"b2", "0.9"}, {"shards", "3"}},
           .make =

@@ -43,23 +43,25 @@ StepReport MSharpSam::gradient(Objective& objective, const Batch& batch, Tensor&
 }
 
 RuleEntry m_sharp_sam_entry() {
-  return {.name = "m_sharp_sam",
-          .summary = "one ascent for each of m shards of the batch, then the mean",
-          .paper = "Behdin et al., 2022, arXiv 2212.04343",
-          .parameters = {{"m", "4", "number of shards"}, {"rho", "0.05", "radius of each ball"}},
-          .cost_formula = "2 GE, as 2 m passes over shards",
-          .cost = [](const Settings&,
-                     std::int64_t) { return RuleCost{.step = {.gradients = 2}, .scratch = 1}; },
-          .trial = {{"rho", "0.5"}},
-          .identities = {{.settings = {{"rho", "0"}, {"m", "1"}}, .rule = "none"},
-                         {.settings = {{"rho", "0.1"}, {"m", "1"}},
-                          .rule = "sam",
-                          .rule_settings = {{"rho", "0.1"}}}},
-          .make =
-              [](const Settings& settings, nn::ParameterArena& arena) {
-                return std::make_unique<MSharpSam>(settings.integer("m"), settings.number("rho"),
-                                                   arena.device());
-              }};
+  return {
+      .name = "m_sharp_sam",
+      .summary = "one ascent for each of m shards of the batch, then the mean",
+      .paper = "Behdin et al., 2022, arXiv 2212.04343",
+      .parameters = {{"m", "4", "number of shards"}, {"rho", "0.05", "radius of each ball"}},
+      .cost_formula = "2 GE, as 2 m passes over shards",
+      .cost = [](const Settings&,
+                 std::int64_t) { return RuleCost{.step = {.gradients = 2}, .scratch = 1}; },
+      .needs = [](const Settings& settings) { return RuleNeeds{.rows = settings.integer("m")}; },
+      .trial = {{"rho", "0.5"}},
+      .identities = {{.settings = {{"rho", "0"}, {"m", "1"}}, .rule = "none"},
+                     {.settings = {{"rho", "0.1"}, {"m", "1"}},
+                      .rule = "sam",
+                      .rule_settings = {{"rho", "0.1"}}}},
+      .make =
+          [](const Settings& settings, nn::ParameterArena& arena) {
+            return std::make_unique<MSharpSam>(settings.integer("m"), settings.number("rho"),
+                                               arena.device());
+          }};
 }
 
 }  // namespace polder::optim

@@ -90,6 +90,10 @@ TEST(Program, BadInputIsOneSentenceAndLeavesNothingBehind) {
       {{"--rule", "sam_on"}, "sam_on: the model has no normalisation layers to perturb"},
       {{"--rule", "sparse_sam_fisher:sparsity=0.999999"}, "leaves none of"},
       {{"--rule", "sparse_sam_dynamic:sparsity=0.999999"}, "leaves none of"},
+      {{"--rule", "m_sharp_sam:m=65", "--batch", "64"},
+       "rule m_sharp_sam: wants batches of 65 rows or more, but batch is 64"},
+      {{"--rule", "wasam_bayes_sam:shards=65", "--batch", "64"},
+       "wants batches of 65 rows or more"},
       {{"--rule", "k_sam:fraction=1.5"}, "k_sam: fraction is 1.5, want a number in (0, 1]"},
       {{"--rule", "au_sam:fraction=0"}, "au_sam: fraction is 0, want a number in (0, 1]"},
       {{"--rule", "lets_saf"}, "rule lets_saf: saf has no radius that lets could learn"},
@@ -118,18 +122,14 @@ TEST(Program, BadInputIsOneSentenceAndLeavesNothingBehind) {
 }
 
 TEST(Program, WhatTheFirstStepRefusesIsOneSentence) {
-  const std::vector<std::pair<std::string, std::string>> table = {
-      {"m_sharp_sam:m=21", "m_sharp_sam: m is 21, but the batch has only 20 rows"},
-      {"lets_delta_sam:curvature=secant",
-       "lets: secant curvature compares with the clean gradient of the same rows, which this rule "
-       "does not have"}};
-  for (const auto& [rule, words] : table) {
-    const TemporaryFolder folder;
-    const Outcome outcome = run_program(quick({"--rule", rule}), folder.path());
-    EXPECT_EQ(outcome.exit_status, 1);
-    EXPECT_THAT(outcome.error, StartsWith("polder: " + words));
-    EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
-  }
+  const TemporaryFolder folder;
+  const Outcome outcome =
+      run_program(quick({"--rule", "lets_delta_sam:curvature=secant"}), folder.path());
+  EXPECT_EQ(outcome.exit_status, 1);
+  EXPECT_THAT(outcome.error,
+              StartsWith("polder: lets: secant curvature compares with the clean gradient of the "
+                         "same rows, which this rule does not have"));
+  EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
 }
 
 TEST(Program, NumbersThatAreNotFiniteNameStepRuleAndRate) {
