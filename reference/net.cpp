@@ -11,20 +11,49 @@ using Complex = std::complex<double>;
 double real_part(double x) { return x; }
 double real_part(const Complex& x) { return x.real(); }
 
-/// Sizes and where the four tensors start.
+/// Sizes and where the tensors start.
 struct Layout {
-  std::size_t inputs, hidden, classes, b1, w2, b2;
+  std::size_t inputs, hidden, classes, b1, gamma, beta, w2, b2;
+};
+
+/// n = (a - mean) / deviation, h = tanh(gamma n + beta)
+template <class T>
+struct Hidden {
+  std::vector<T> n, h;
+  T deviation{};
 };
 
 template <class T>
-std::vector<T> hidden_of(const Layout& at, const std::vector<T>& w, const Vector& x) {
-  std::vector<T> h(at.hidden);
+T mean(const std::vector<T>& values) {
+  T sum = 0.0;
+  for (const T& value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+template <class T>
+void normalise(Hidden<T>& hidden) {
+  const T middle = mean(hidden.n);
+  T squares = 0.0;
+  for (T& value : hidden.n) {
+    value -= middle;
+    squares += value * value;
+  }
+  hidden.deviation = std::sqrt(squares / static_cast<double>(hidden.n.size()) + 1e-5);
+  for (T& value : hidden.n) value /= hidden.deviation;
+}
+
+template <class T>
+Hidden<T> hidden_of(const Layout& at, const std::vector<T>& w, const Vector& x) {
+  Hidden<T> hidden;
   for (std::size_t j = 0; j < at.hidden; ++j) {
     T sum = w[at.b1 + j];
     for (std::size_t i = 0; i < at.inputs; ++i) sum += w[j * at.inputs + i] * x[i];
-    h[j] = std::tanh(sum);
+    hidden.n.push_back(sum);
   }
-  return h;
+  normalise(hidden);
+  for (std::size_t j = 0; j < at.hidden; ++j)
+    hidden.h.push_back(std::tanh(w[at.gamma + j] * hidden.n[j] + w[at.beta + j]));
+  return hidden;
 }
 
 template <class T>
@@ -48,20 +77,39 @@ std::vector<T> softmax_of(const std::vector<T>& z) {
   return p;
 }
 
+/// dl/da from dl/dn: (dn - mean(dn) - n mean(dn n)) / deviation
+template <class T>
+std::vector<T> through_norm(const Hidden<T>& hidden, const std::vector<T>& dn) {
+  std::vector<T> weighted = dn, da = dn;
+  for (std::size_t j = 0; j < dn.size(); ++j) weighted[j] *= hidden.n[j];
+  const T level = mean(dn), slope = mean(weighted);
+  for (std::size_t j = 0; j < dn.size(); ++j)
+    da[j] = (dn[j] - level - hidden.n[j] * slope) / hidden.deviation;
+  return da;
+}
+
 /// Backward pass: adds sum_c seed_c dz_c / dw to g.
 template <class T>
 void add_gradient(const Layout& at, const std::vector<T>& w, const Vector& x,
-                  const std::vector<T>& h, const std::vector<T>& seed, std::vector<T>& g) {
+                  const Hidden<T>& hidden, const std::vector<T>& seed, std::vector<T>& g) {
+  const std::vector<T>& h = hidden.h;
   for (std::size_t c = 0; c < at.classes; ++c) {
     g[at.b2 + c] += seed[c];
     for (std::size_t j = 0; j < at.hidden; ++j) g[at.w2 + c * at.hidden + j] += seed[c] * h[j];
   }
+  std::vector<T> dn(at.hidden);
   for (std::size_t j = 0; j < at.hidden; ++j) {
     T dh = 0.0;
     for (std::size_t c = 0; c < at.classes; ++c) dh += seed[c] * w[at.w2 + c * at.hidden + j];
-    const T da = dh * (1.0 - h[j] * h[j]);
-    g[at.b1 + j] += da;
-    for (std::size_t i = 0; i < at.inputs; ++i) g[j * at.inputs + i] += da * x[i];
+    const T inside = dh * (1.0 - h[j] * h[j]);
+    g[at.gamma + j] += inside * hidden.n[j];
+    g[at.beta + j] += inside;
+    dn[j] = inside * w[at.gamma + j];
+  }
+  const std::vector<T> da = through_norm(hidden, dn);
+  for (std::size_t j = 0; j < at.hidden; ++j) {
+    g[at.b1 + j] += da[j];
+    for (std::size_t i = 0; i < at.inputs; ++i) g[j * at.inputs + i] += da[j] * x[i];
   }
 }
 
@@ -69,34 +117,46 @@ void add_gradient(const Layout& at, const std::vector<T>& w, const Vector& x,
 template <class T>
 void add_loss_gradient(const Layout& at, const std::vector<T>& w, const Sample& sample,
                        double weight, std::vector<T>& g) {
-  const std::vector<T> h = hidden_of(at, w, sample.x);
-  std::vector<T> seed = softmax_of(outputs_of(at, w, h));
+  const Hidden<T> hidden = hidden_of(at, w, sample.x);
+  std::vector<T> seed = softmax_of(outputs_of(at, w, hidden.h));
   seed[sample.label] -= 1.0;
   for (T& value : seed) value *= weight;
-  add_gradient(at, w, sample.x, h, seed, g);
+  add_gradient(at, w, sample.x, hidden, seed, g);
 }
 
 Layout layout_of(const std::vector<Segment>& segments, std::size_t inputs, std::size_t hidden,
                  std::size_t classes) {
-  return {inputs, hidden, classes, segments[1].begin, segments[2].begin, segments[3].begin};
+  return {inputs,
+          hidden,
+          classes,
+          segments[1].begin,
+          segments[2].begin,
+          segments[3].begin,
+          segments[4].begin,
+          segments[5].begin};
 }
 
 }  // namespace
 
 std::vector<Segment> Net::segments() const {
-  const std::size_t sizes[] = {hidden_ * inputs_, hidden_, classes_ * hidden_, classes_};
+  using enum Segment::Kind;
   std::vector<Segment> table;
-  std::size_t begin = 0;
-  for (std::size_t s = 0; s < 4; ++s) {
-    table.push_back({begin, begin + sizes[s], s % 2 == 1});
-    begin += sizes[s];
-  }
+  const auto add = [&table](std::size_t size, Segment::Kind kind) {
+    const std::size_t begin = table.empty() ? 0 : table.back().end;
+    table.push_back({begin, begin + size, kind});
+  };
+  add(hidden_ * inputs_, matrix);
+  add(hidden_, bias);
+  add(hidden_, norm_scale);
+  add(hidden_, norm_shift);
+  add(classes_ * hidden_, matrix);
+  add(classes_, bias);
   return table;
 }
 
 Vector Net::outputs(const Vector& w, const Sample& sample) const {
   const Layout at = layout_of(segments(), inputs_, hidden_, classes_);
-  return outputs_of(at, w, hidden_of(at, w, sample.x));
+  return outputs_of(at, w, hidden_of(at, w, sample.x).h);
 }
 
 double Net::loss(const Vector& w, const Sample& sample) const {

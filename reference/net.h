@@ -17,12 +17,17 @@ using Rows = std::vector<Sample>;
 
 /// One tensor of weights: the positions [begin, end) of the weight vector.
 struct Segment {
+  enum class Kind { matrix, bias, norm_scale, norm_shift };
   std::size_t begin = 0, end = 0;
-  bool bias = false;
+  Kind kind = Kind::matrix;
+
+  bool multiplies() const { return kind == Kind::matrix || kind == Kind::norm_scale; }
+  bool in_norm() const { return kind == Kind::norm_scale || kind == Kind::norm_shift; }
 };
 
-/// z = W2 tanh(W1 x + b1) + b2 with cross-entropy on top. The weights w are one vector: W1 [hidden,
-/// inputs] row by row, b1, W2 [classes, hidden], b2. Gradients by hand.
+/// z = W2 tanh(gamma n + beta) + b2 with cross-entropy on top, where n is a = W1 x + b1 normalised
+/// over its entries: (a - mean) / sqrt(variance + 1e-5). The weights w are one vector: W1 [hidden,
+/// inputs] row by row, b1, gamma, beta, W2 [classes, hidden], b2. Gradients by hand.
 class Net {
  public:
   Net(std::size_t inputs, std::size_t hidden, std::size_t classes)

@@ -9,6 +9,7 @@
 #include "polder/core/random.h"
 #include "polder/nn/activation.h"
 #include "polder/nn/linear.h"
+#include "polder/nn/normalization.h"
 #include "polder/nn/sequential.h"
 #include "polder/optim/model_objective.h"
 #include "polder/optim/snapshot.h"
@@ -22,10 +23,11 @@ constexpr std::int64_t kInputs = 4, kHidden = 7, kClasses = 3, kRows = 8, kSampl
 constexpr std::int64_t kHeldOut = 6;  // rows of a validation batch
 constexpr std::uint64_t kSeed = 5;
 
-std::shared_ptr<nn::Sequential> tanh_net(Device device) {
+std::shared_ptr<nn::Sequential> small_net(Device device) {
   const nn::Build build{.seed = kSeed, .dtype = DType::float64, .device = device};
   auto net = std::make_shared<nn::Sequential>(build);
   net->add<nn::Linear>("fc1", kInputs, kHidden);
+  net->add<nn::LayerNorm>("norm", kHidden);
   net->add<nn::Activation>("act", "tanh");
   net->add<nn::Linear>("fc2", kHidden, kClasses);
   return net;
@@ -69,7 +71,7 @@ struct Twins {
   reference::Rows held_out = samples_of("held out", 60);
   reference::Net net{kInputs, kHidden, kClasses};
   Device device;
-  std::shared_ptr<nn::Sequential> model = tanh_net(device);
+  std::shared_ptr<nn::Sequential> model = small_net(device);
   nn::ParameterArena arena{*model};
   optim::ModelObjective objective{*model, arena, optim::cross_entropy_loss(), kSeed};
   std::int64_t steps;

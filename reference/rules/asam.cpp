@@ -13,7 +13,7 @@ struct Asam : Rule {
     Vector stretch(w.size(), 1.0);  // T
     for (const Segment& segment : step.net.segments())
       for (std::size_t i = segment.begin; i < segment.end; ++i)
-        if (everywhere || !segment.bias) stretch[i] = std::abs(w[i]) + xi;
+        if (everywhere || segment.multiplies()) stretch[i] = std::abs(w[i]) + xi;
     const Vector stretched = product(stretch, g);
     const double length = norm(stretched) + kStabiliser;
     const Vector there = plus(w, rho / length, product(stretch, stretched));

@@ -107,12 +107,13 @@ TEST(SamOn, WithNothingToPerturbItIsRefused) {
             "another model or rule");
 }
 
-TEST(SamOn, TheOtherLayersAgreeWithTheReference) {
-  for (const char* variant : {"sam", "asam"})
-    EXPECT_LT(
-        distance_to_reference(
-            "sam_on", Settings({{"rho", "0.3"}, {"only", "no_norm"}, {"variant", variant}}), 50),
-        1e-9);
+TEST(SamOn, BothKindsAndBothVariantsAgreeWithTheReference) {
+  for (const char* only : {"norm", "no_norm"})
+    for (const char* variant : {"sam", "asam"})
+      EXPECT_LT(distance_to_reference(
+                    "sam_on", Settings({{"rho", "0.3"}, {"only", only}, {"variant", variant}}), 50),
+                1e-9)
+          << only << " " << variant;
 }
 
 }  // namespace
