@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "polder/app/commands/commands.h"
@@ -14,8 +15,9 @@
 namespace polder::app {
 namespace {
 
-/// A radius that the eye can see on a landscape a few units wide.
-constexpr const char* kVisibleRadius = "0.3";
+/// What the eye can see on a landscape a few units wide and in the first epochs of a short walk.
+const std::map<std::string, std::string> kVisible = {
+    {"rho", "0.3"}, {"start_epoch", "0"}, {"slots", "1"}};
 
 struct ExplainOptions {
   std::vector<std::string> rules;
@@ -24,12 +26,14 @@ struct ExplainOptions {
   WalkOptions walk;
 };
 
-/// The rule's settings with its defaults, and a radius worth looking at unless one is given.
+/// What is asked for; else what can be seen, what shows the rule at work, its defaults.
 optim::Settings settings_of(const RuleSpec& spec) {
   const optim::RuleEntry& entry = known_rules().find(spec.name);
-  optim::Settings settings = optim::complete(entry, optim::Settings(spec.settings));
-  if (settings.has("rho") && !spec.settings.contains("rho")) settings.set("rho", kVisibleRadius);
-  return settings;
+  std::map<std::string, std::string> values = spec.settings;
+  for (const auto& [name, value] : kVisible)
+    if (optim::complete(entry, {}).has(name)) values.try_emplace(name, value);
+  for (const auto& [name, value] : entry.trial) values.try_emplace(name, value);
+  return optim::complete(entry, optim::Settings(values));
 }
 
 /// "rho = 0.3, k = 2", in lines of at most 98 columns.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace polder::app {
@@ -46,6 +47,8 @@ class Storyteller {
              fmt::format("moved {:.4f}", length(minus(update_.after, update_.before)))));
     if (update_.averaged) lines_.push_back(line("w̄", "what is evaluated", *update_.averaged));
     tell_rows();
+    if (std::ranges::any_of(update_.looks, &Look::term))
+      lines_.push_back("  T: the term that the rule adds to the loss");
     return lines_;
   }
 
@@ -56,7 +59,8 @@ class Storyteller {
     if (away) tell_place(look, epsilon);
     const std::string at = away ? fmt::format("w + {}", epsilon_) : "w";
     const char rows = rows_name(look);
-    const std::string of = fmt::format("L_{}({})", rows, at);
+    const std::string loss = fmt::format("L_{}", rows);
+    const std::string of = fmt::format("{}({})", look.term ? "(" + loss + " + T)" : loss, at);
     switch (look.kind) {
       case Look::Kind::gradient:
         tell_gradient(look, away, of);

@@ -39,7 +39,9 @@ class TracedObjective final : public optim::ModelObjective {
     Tensor own = arena().make_flat();
     Tensor losses = ModelObjective::add_gradient(rows, seeds_of, plan, own);
     optim::add(1.0, own, g);
-    note(Look::Kind::gradient, rows, losses).result = point_of(arena(), own);
+    Look& look = note(Look::Kind::gradient, rows, losses);
+    look.result = point_of(arena(), own);
+    look.term = plan.term != nullptr;
     return losses;
   }
   Tensor per_sample_losses(const Batch& rows, PassPlan plan) override {

@@ -21,6 +21,7 @@ struct Look {
   Kind kind = Kind::gradient;
   Rows rows = Rows::batch;
   std::int64_t count = 0;  // rows
+  bool term = false;       // the rule added a term to the loss
   Point at{};              // the active weights
   double loss = 0.0;       // mean over the rows
   Point result{};          // the gradient; hessian: H v

@@ -11,7 +11,9 @@
 namespace polder::app {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Mean gradient of cross-entropy with the logit a b x, in plain loops.
 Point gradient_at(Point w, const Batch& batch) {
@@ -70,6 +72,17 @@ TEST(Explain, SamSlidesToTheFlatMinimumAndSgdDoesNot) {
   const double least = 2 * ProductData(WalkOptions{}.seed).best_product();
   EXPECT_LT(std::abs(plain - start), 0.1 * (start - least));
   EXPECT_LT(sam - least, 0.4 * (start - least));
+}
+
+TEST(Explain, ATermOfTheLossIsNamed) {
+  const optim::RuleEntry& entry = known_rules().find("saf");
+  const optim::Settings settings =
+      optim::complete(entry, optim::Settings({{"slots", "1"}, {"start_epoch", "0"}}));
+  const ProductData data(1);
+  const std::vector<Update> updates = walk(known_rules(), "saf", settings, data, {.steps = 5});
+  constexpr const char* kTerm = "∇(L_B + T)(w)";
+  EXPECT_THAT(story_of(updates[3]), Not(Contains(HasSubstr(kTerm))));  // no outputs to compare with
+  EXPECT_THAT(story_of(updates[4]), Contains(HasSubstr(kTerm)));
 }
 
 TEST(Explain, TheBestProductIsWhereTheSlopeVanishes) {
