@@ -36,12 +36,19 @@ class TracedObjective final : public optim::ModelObjective {
  protected:
   Tensor add_gradient(const Batch& rows, const optim::RowWeights& seeds_of, PassPlan plan,
                       Tensor& g) override {
+    bool added = false;  // a term may have nothing to add yet
+    const optim::LossTerm watched = [&, term = plan.term](const auto& outputs, const Batch& part) {
+      autograd::Variable more = (*term)(outputs, part);
+      added = more.defined();
+      return more;
+    };
+    if (plan.term != nullptr) plan.term = &watched;
     Tensor own = arena().make_flat();
     Tensor losses = ModelObjective::add_gradient(rows, seeds_of, plan, own);
     optim::add(1.0, own, g);
     Look& look = note(Look::Kind::gradient, rows, losses);
     look.result = point_of(arena(), own);
-    look.term = plan.term != nullptr;
+    look.term = added;
     return losses;
   }
   Tensor per_sample_losses(const Batch& rows, PassPlan plan) override {
