@@ -21,7 +21,9 @@ class Runtime {
   /// Installs the allocator of the device `emulated`.
   Runtime();
 
-  int multiprocessors() const { return kMultiprocessors; }
+  int multiprocessors() const { return multiprocessors_; }
+  /// Kernels are launched as on a machine of so many, 1 to kMultiprocessors: a smaller grid.
+  void set_multiprocessors(int count) { multiprocessors_ = count; }
   std::size_t shared_bytes() const { return kSharedBytes; }
   std::size_t cache_bytes() const { return std::size_t{1} << 20; }
   CachingAllocator& allocator() { return *allocator_; }
@@ -47,6 +49,7 @@ class Runtime {
 
  private:
   CachingAllocator* allocator_ = nullptr;
+  int multiprocessors_ = kMultiprocessors;
   std::int64_t clock_ = 0;
   Work* recording_ = nullptr;
 };
