@@ -13,15 +13,16 @@ namespace {
 using Tensors = std::map<std::string, std::vector<float>>;
 
 Config config_of(const std::string& rule, const std::string& data, const std::string& model) {
+  const bool small = model != "mlp";  // convolutions take long under the sanitizers
   Config config;
   config.data = data;
   config.model = model;
   config.rule = rule;
-  config.batch = 50;
+  config.batch = small ? 20 : 50;
   config.epochs = 2;
   config.lr = 0.1;
-  config.train_size = 200;
-  config.test_size = 50;
+  config.train_size = small ? 100 : 200;
+  config.test_size = small ? 10 : 50;
   config.threads = 1;
   return resolved(config);
 }

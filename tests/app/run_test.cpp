@@ -125,9 +125,9 @@ TEST(Run, BatchNormAndDropoutStateComesBack) {
   Config config = small_config(whole.path(), "sam");
   config.data = "fashion_mnist";
   config.model = "resnet20";
-  config.train_size = 80;
-  config.test_size = 20;
-  config.batch = 16;
+  config.train_size = 60;
+  config.test_size = 10;
+  config.batch = 8;
   config.steps = 4;
   config.augment = "crop_flip_cutout";
   try {
