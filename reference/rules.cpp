@@ -35,6 +35,8 @@ const std::map<std::string, MakeRule>& rules() {
       {"ae_look_sam", make_ae_look_sam},
       {"delta_sam", make_delta_sam},
       {"au_sam", make_au_sam},
+      {"lets_sam", make_lets_sam},
+      {"lets_asam", make_lets_asam},
   };
   return all;
 }

@@ -36,5 +36,11 @@ std::unique_ptr<Rule> make_gam(const Settings& settings);
 std::unique_ptr<Rule> make_ae_look_sam(const Settings& settings);
 std::unique_ptr<Rule> make_delta_sam(const Settings& settings);
 std::unique_ptr<Rule> make_au_sam(const Settings& settings);
+std::unique_ptr<Rule> make_lets_sam(const Settings& settings);
+std::unique_ptr<Rule> make_lets_asam(const Settings& settings);
+
+/// asam's u, epsilon = rho u: T T g / (||T g|| + c), T = |w| + xi where weights multiply.
+Vector adaptive_direction(const Net& net, const Vector& w, const Vector& g, double xi,
+                          bool everywhere);
 
 }  // namespace polder::reference

@@ -1,6 +1,17 @@
 #include "polder/reference/rules.h"
 
 namespace polder::reference {
+
+Vector adaptive_direction(const Net& net, const Vector& w, const Vector& g, double xi,
+                          bool everywhere) {
+  Vector stretch(w.size(), 1.0);  // T
+  for (const Segment& segment : net.segments())
+    for (std::size_t i = segment.begin; i < segment.end; ++i)
+      if (everywhere || segment.multiplies()) stretch[i] = std::abs(w[i]) + xi;
+  const Vector stretched = product(stretch, g);
+  return times(1.0 / (norm(stretched) + kStabiliser), product(stretch, stretched));
+}
+
 namespace {
 
 struct Asam : Rule {
@@ -10,13 +21,7 @@ struct Asam : Rule {
 
   Vector gradient(const Step& step, const Vector& w) override {
     const Vector g = step.net.mean_gradient(w, step.batch);
-    Vector stretch(w.size(), 1.0);  // T
-    for (const Segment& segment : step.net.segments())
-      for (std::size_t i = segment.begin; i < segment.end; ++i)
-        if (everywhere || segment.multiplies()) stretch[i] = std::abs(w[i]) + xi;
-    const Vector stretched = product(stretch, g);
-    const double length = norm(stretched) + kStabiliser;
-    const Vector there = plus(w, rho / length, product(stretch, stretched));
+    const Vector there = plus(w, rho, adaptive_direction(step.net, w, g, xi, everywhere));
     return step.net.mean_gradient(there, step.batch);
   }
 };

@@ -103,7 +103,7 @@ RuleEntry lets_with(const Mistake& mistake) {
 
 std::vector<Mutant> learned_radius() {
   const std::string family = "learned_radius";
-  const std::vector<std::string> wrong_slope = {"hypergradient"};
+  const std::vector<std::string> wrong_slope = {"hypergradient", "reference"};
   return {
       {family, "upper_gradients_at_w", "the upper objective is seen before the update",
        lets_with({.upper_at_w = true}), wrong_slope},
@@ -114,8 +114,11 @@ std::vector<Mutant> learned_radius() {
        lets_with({.held_out_missing = true}), wrong_slope},
       {family, "gap_to_other_rows", "the gap is to rows that the step did not see",
        lets_with({.fresh_rows = true}), wrong_slope},
-      {family, "forgets_clipping", "the slope is that of an unclipped step",
-       lets_with({.forgets_clipping = true}), wrong_slope},
+      {family,
+       "forgets_clipping",
+       "the slope is that of an unclipped step",
+       lets_with({.forgets_clipping = true}),
+       {"hypergradient"}},
       {family, "rule_keeps_its_radius", "what is learned does not reach the rule",
        lets_with({.rule_keeps_radius = true}), wrong_slope},
       {family,
@@ -127,7 +130,7 @@ std::vector<Mutant> learned_radius() {
        "lets_as_it_should_be",
        "no mistake",
        lets_with({}),
-       {"hypergradient", "resume"},
+       {"hypergradient", "reference", "resume"},
        true},
   };
 }
