@@ -57,7 +57,7 @@ struct Lets : Rule {
   }
   /// dJ / dw at the new weights.
   Vector slope_of_upper(const Step& step, const Vector& w) const {
-    const Vector validation = step.net.mean_gradient(w, step.validation);
+    Vector validation = step.net.mean_gradient(w, step.validation);
     if (!gap) return validation;
     const double difference =
         step.net.mean_loss(w, step.validation) - step.net.mean_loss(w, step.batch);
