@@ -151,17 +151,13 @@ void rule_step(benchmark::State& state, Model model, std::string rule) {
   state.counters["6 buffers held"] = buffers;
 }
 
-bool wants_normalisation(const optim::RuleEntry& entry) {
-  return entry.needs && entry.needs(optim::complete(entry, {})).normalisation;
-}
-
 bool register_all() {
   std::vector<std::string> names, few = {"none", "sam", "gsam", "m_sharp_sam", "esam", "look_sam"};
   const optim::RuleRegistry registry = all_rules();
   for (const optim::RuleEntry& entry : registry.entries()) {
     const bool other_lets = entry.name.starts_with("lets_") && entry.name != "lets_sam";
     if (entry.listed && !other_lets)
-      (wants_normalisation(entry) ? few : names).push_back(entry.name);
+      (optim::needs_of(entry, {}).normalisation ? few : names).push_back(entry.name);
   }
   const auto add = [](const Model& model, const std::vector<std::string>& rules) {
     for (const std::string& rule : rules)

@@ -2,8 +2,8 @@
 # Runs the table of all rules in docs/results.md: Fashion-MNIST with 40 % symmetric label noise, every
 # rule at the same number of gradient evaluations, three seeds; and plain SGD at parts of that budget,
 # because fewer steps alone already learn fewer wrong labels by heart. sam_on is compared on a network
-# with normalisation layers. An interrupted comparison continues with the
-# runs that are missing. Prints the tables as Markdown and draws FOLDER/all_rules.svg.
+# with normalisation layers. An interrupted comparison continues with the runs that are missing. Prints
+# the tables as Markdown and draws FOLDER/all_rules.svg.
 #   scripts/all_rules.sh [FOLDER [OPTION ...]]     default: runs/all_rules; options of polder compare
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,8 +1,7 @@
 #include "polder/verify/training.h"
 
-#include "polder/optim/snapshot.h"
-
 #include "polder/core/allocator.h"
+#include "polder/optim/snapshot.h"
 
 namespace polder::verify {
 

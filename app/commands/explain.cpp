@@ -15,9 +15,10 @@
 namespace polder::app {
 namespace {
 
-/// What the eye can see on a landscape a few units wide and in the first epochs of a short walk.
+/// What the eye can see on a landscape a few units wide and in the first epochs of a short walk;
+/// and what is refused elsewhere is refused here.
 const std::map<std::string, std::string> kVisible = {
-    {"rho", "0.3"}, {"start_epoch", "0"}, {"slots", "1"}};
+    {"rho", "0.3"}, {"start_epoch", "0"}, {"slots", "1"}, {"allow_inexact", "false"}};
 
 struct ExplainOptions {
   std::vector<std::string> rules;
@@ -29,9 +30,10 @@ struct ExplainOptions {
 /// What is asked for; else what can be seen, what shows the rule at work, its defaults.
 optim::Settings settings_of(const RuleSpec& spec) {
   const optim::RuleEntry& entry = known_rules().find(spec.name);
+  const optim::Settings defaults = optim::complete(entry, {});
   std::map<std::string, std::string> values = spec.settings;
   for (const auto& [name, value] : kVisible)
-    if (optim::complete(entry, {}).has(name)) values.try_emplace(name, value);
+    if (defaults.has(name)) values.try_emplace(name, value);
   for (const auto& [name, value] : entry.trial) values.try_emplace(name, value);
   return optim::complete(entry, optim::Settings(values));
 }

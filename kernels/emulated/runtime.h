@@ -22,7 +22,7 @@ class Runtime {
   Runtime();
 
   int multiprocessors() const { return multiprocessors_; }
-  /// Kernels are launched as on a machine of so many, 1 to kMultiprocessors: a smaller grid.
+  /// From now on grids are those of a smaller machine, of 1 to kMultiprocessors.
   void set_multiprocessors(int count) { multiprocessors_ = count; }
   std::size_t shared_bytes() const { return kSharedBytes; }
   std::size_t cache_bytes() const { return std::size_t{1} << 20; }

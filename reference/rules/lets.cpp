@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <stdexcept>
 
 #include "polder/reference/rules.h"
 
@@ -8,6 +9,13 @@ namespace {
 
 /// Where epsilon = rho u points: u from w and the clean gradient.
 using Direction = std::function<Vector(const Net& net, const Vector& w, const Vector& g)>;
+
+/// The settings that the reference has no other choice of.
+const Settings kModelled = {{"curvature", "exact"},
+                            {"gap_batch", "same"},
+                            {"parametrisation", "log"},
+                            {"upper_optimizer", "adam"},
+                            {"per_segment", "false"}};
 
 /// nu <- nu - lr Adam(slope), rho = rho0 exp(nu), inside [low, high].
 struct LearnedRadius {
@@ -28,7 +36,8 @@ struct LearnedRadius {
 };
 
 /// SGD's step moves w by -rate G, and G depends on rho as H(p) u: dJ/drho follows by the chain
-/// rule.
+/// rule. One radius, exact curvature, the step's own batch in the gap; throws std::invalid_argument
+/// under other settings.
 struct Lets : Rule {
   Direction direction_of;
   LearnedRadius rho;
@@ -39,7 +48,10 @@ struct Lets : Rule {
         rho{number(settings, "rho"), number(settings, "lr_nu"), number(settings, "rho_min"),
             number(settings, "rho_max")},
         gap(settings.at("upper_objective") == "squared_gap"),
-        every(static_cast<std::size_t>(number(settings, "update_every"))) {}
+        every(static_cast<std::size_t>(number(settings, "update_every"))) {
+    for (const auto& [name, value] : kModelled)
+      if (settings.at(name) != value) throw std::invalid_argument("lets reference: " + name);
+  }
 
   Vector clean_direction(const Step& step, const Vector& w) const {
     return direction_of(step.net, w, step.net.mean_gradient(w, step.batch));

@@ -127,7 +127,7 @@ TEST(Run, BatchNormAndDropoutStateComesBack) {
   config.model = "resnet20";
   config.train_size = 60;
   config.test_size = 10;
-  config.batch = 8;
+  config.batch = 12;
   config.steps = 4;
   config.augment = "crop_flip_cutout";
   try {

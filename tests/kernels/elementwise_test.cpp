@@ -117,12 +117,13 @@ TEST_P(ElementwiseTest, UnaryBackwardMatchesTheDerivative) {
       Tensor dx = poisoned({n});
       backend().unary_backward(function.unary, x, y, dy, dx);
       Values expected = host(x), sizes = host(dy);
-      // The derivative is a function of y, which was rounded to the type: to one of dx's size, or
-      // of dy's where the derivative cancels (1 - y^2).
+      // The derivative is a function of y. A narrow y was rounded by half a unit of itself: that is
+      // as much of dx as y's power, or of dy where the derivative cancels (1 - y^2).
       const double rounding_of_y = unit(dtype()) / unit(accumulation_type(dtype()));
       for (std::size_t i = 0; i < expected.size(); ++i) {
         expected[i] = function.derivative(expected[i]) * sizes[i];
-        sizes[i] = rounding_of_y * (std::abs(expected[i]) + std::abs(sizes[i]));
+        sizes[i] = (std::abs(expected[i]) + std::abs(sizes[i])) / 2;
+        sizes[i] = rounding_of_y > 1 ? rounding_of_y * sizes[i] : std::min(sizes[i], 4.0);
       }
       expect_close_sized(dx, expected, sizes);
       Tensor in_place = dy.clone();
